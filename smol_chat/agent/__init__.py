@@ -1,0 +1,1 @@
+"""The agent: one conversation's turns, what may run, who is asked."""

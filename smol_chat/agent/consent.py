@@ -1,0 +1,45 @@
+"""How the session asks whether a call may run. The answer comes from a person, or from nobody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from smol_chat.messages import ToolCall
+from smol_chat.tools.spec import Effect, Preview
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """One call that waits for consent. `position` of `batch` calls proposed in the same round (from 1)."""
+
+    call: ToolCall
+    effect: Effect
+    preview: Preview
+    position: int = 1
+    batch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to an approval request."""
+
+    allowed: bool
+    by: Literal["user", "policy", "flag"] = "user"
+    scope: Literal["once", "session"] = "once"
+    """`session`: this tool is not asked about again in this conversation."""
+    reason: str = ""
+    """With a denial: why, in words the model will read."""
+    unattended: bool = False
+    """Nobody could be asked: the call is denied for want of consent."""
+
+
+class Approver(Protocol):
+    """Whoever is asked. All calls of a round are asked about at once, one `decide` each.
+
+    An implementation is cancelled when the turn is: it takes its question down and lets the cancellation pass.
+    """
+
+    async def decide(self, request: ApprovalRequest) -> Decision:
+        """Show exactly what would run and return what the person decided."""
+        ...
