@@ -147,4 +147,3 @@ class Timings:
     ttft_ms: int = 0
     prompt_tok_s: float = 0.0
     decode_tok_s: float = 0.0
-

@@ -12,8 +12,10 @@ from smol_chat.messages import Message, ToolSchema
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How the next token is chosen. `temperature` 0 is greedy; `seed` None draws one; `max_tokens` None means "to the
-    end of the context window"."""
+    """How the next token is chosen.
+
+    `temperature` 0 is greedy; `seed` None draws one; `max_tokens` None means "to the end of the context window".
+    """
 
     temperature: float = 0.7
     top_p: float = 0.95
