@@ -1,0 +1,6 @@
+"""The settings: declared once with default and help, read strictly from TOML, errors with file and line."""
+
+from smol_chat.config.fields import Where, read_section, setting
+from smol_chat.config.settings import Settings, load_settings
+
+__all__ = ["Settings", "Where", "load_settings", "read_section", "setting"]
