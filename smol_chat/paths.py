@@ -70,6 +70,6 @@ def default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("smol-chat", appauthor=False))
 
 
-def open_private(path: Path, flags: int) -> int:
+def open_private(path: str, flags: int) -> int:
     """Open a file as `os.open` does; a new one is readable by this user only. Fits the `opener` of `open`."""
     return os.open(path, flags, 0o600)

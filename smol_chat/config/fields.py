@@ -50,7 +50,9 @@ class Where:
         # A key inside an inline table has no line of its own: its table's line is where to look.
         line = next((self.lines[path[:n]] for n in range(len(path), 0, -1) if path[:n] in self.lines), None)
         place = self.file if line is None else f"{self.file}, line {line}"
-        raise ConfigError(f"{place}: {problem}")
+        # Names and values come from the file; nothing in them may reach a terminal as a control character.
+        sentence = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in f"{place}: {problem}")
+        raise ConfigError(sentence)
 
 
 def read_section(cls: type[T], table: Mapping[str, object], where: Where) -> T:
@@ -84,7 +86,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def _checked(value: object, hint: object, metadata: Mapping[str, Any], where: Where, key: str) -> object:
-    kind = _plain(hint)
+    kind = plain(hint)
     converted = _converted(value, kind)
     minimum, maximum, choices = metadata.get("minimum"), metadata.get("maximum"), metadata.get("choices")
     wrong = (
@@ -94,7 +96,7 @@ def _checked(value: object, hint: object, metadata: Mapping[str, Any], where: Wh
         or (choices is not None and converted not in choices)
     )
     if wrong:
-        where.fail(key, f"{where.name(key)} must be {_allowed(kind, metadata)} (got {_shown(value)}).")
+        where.fail(key, f"{where.name(key)} must be {allowed(kind, metadata)} (got {_shown(value)}).")
     return converted
 
 
@@ -109,14 +111,14 @@ def _converted(value: object, kind: object) -> object | None:
     return value if type(value) is kind and value == value else None
 
 
-def _plain(hint: object) -> object:
+def plain(hint: object) -> object:
     """Return the type TOML is to give: without None, and text where a literal is declared."""
     if get_origin(hint) in (Union, types.UnionType):
         return next(part for part in get_args(hint) if part is not type(None))
     return str if get_origin(hint) is Literal else hint
 
 
-def _allowed(kind: object, metadata: Mapping[str, Any]) -> str:
+def allowed(kind: object, metadata: Mapping[str, Any]) -> str:
     """Describe in words what a setting may be."""
     if metadata.get("choices"):
         return "one of " + ", ".join(f'"{choice}"' for choice in metadata["choices"])
@@ -136,5 +138,4 @@ def _shown(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, dict):
         return "a table"
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return ascii(text)[1:-1][:60] if not text.isprintable() else text[:60]
+    return (f'"{value}"' if isinstance(value, str) else str(value))[:60]
