@@ -62,10 +62,7 @@ WRONG = [
     ),
     ("ui.bell = 'a\\u001b'\n", 'c.toml, line 1: ui.bell must be true or false (got "a\\u001b").'),
     ('ui.bell = "a\\u001b"\n', 'c.toml, line 1: ui.bell must be true or false (got "a\\x1b").'),
-    (
-        '[ui]\n"\\u202ex" = 1\n',
-        "c.toml, line 1: ui.\\u202ex is not a setting; there are ui.bell, ui.frames_per_second, ui.show_reasoning, ui.theme.",
-    ),
+    ('[chat]\n"\\u202ex" = 1\n', "c.toml, line 1: chat.\\u202ex is not a setting; there are chat.system."),
     ("[ui\n", "c.toml, line 1, column 4: not valid TOML: expected ']' at the end of a table declaration."),
     ("a = " + "[" * 100_000, "c.toml is not valid TOML: "),
 ]
