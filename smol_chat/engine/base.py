@@ -43,6 +43,8 @@ class EngineInfo:
     context_size: int
     detail: str
     """Architecture, quantisation, threads or the server's address: one short line."""
+    template_has_tools: bool = True
+    """The chat template knows tools; one that does not hints at a model that was never trained to call any."""
 
 
 class Engine(Protocol):
@@ -57,7 +59,7 @@ class Engine(Protocol):
         ...
 
     def generate(self, request: GenerationRequest) -> AsyncGenerator[EngineEvent, None]:
-        """Stream one generation: `PromptReady` first, `GenerationFinished` last.
+        """Stream one generation: `PromptReady` first (but for notices), `GenerationFinished` last.
 
         Consume inside `aclosing`; leaving early stops the generation.
 
