@@ -1,0 +1,100 @@
+"""The database's tables, how an old one is brought up to date, and how a connection is opened."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from smol_chat.errors import JournalError
+from smol_chat.paths import open_private
+
+APPLICATION_ID = 0x536D6F6C
+"""Marks the file as a history of this program ("Smol")."""
+
+BUSY_MS = 3000
+"""How long a write waits for another running program to finish its own."""
+
+MIGRATIONS: Sequence[Sequence[str]] = (
+    (
+        """CREATE TABLE conversations (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            model TEXT NOT NULL,
+            started REAL NOT NULL,  -- seconds since 1970, as all times here
+            updated REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX conversations_updated ON conversations (updated)",
+        """CREATE TABLE turns (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            conversation TEXT NOT NULL REFERENCES conversations ON DELETE CASCADE,
+            started REAL NOT NULL
+        )""",
+        "CREATE INDEX turns_conversation ON turns (conversation)",
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            turn INTEGER NOT NULL REFERENCES turns ON DELETE CASCADE,
+            kind TEXT NOT NULL,
+            body TEXT NOT NULL  -- the event's fields as JSON
+        )""",
+        "CREATE INDEX events_turn ON events (turn)",
+    ),
+)
+"""Statements that lead from each version to the next; the version is how many of them a database has behind it."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the database, made for this user alone where there is none.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be opened.
+    """
+    os.close(open_private(str(path), os.O_CREAT | os.O_RDWR))
+    # Each connection is used by one thread at a time, not always by the one that opened it.
+    connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a killed program loses nothing; only a power cut may
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone from the file
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
+    """Bring the database up to date, in one transaction: another program that starts at the same time waits.
+
+    Raises:
+        JournalError: it belongs to another program or to a newer version of this one.
+        sqlite3.Error: it is damaged or cannot be written.
+    """
+    if _version(connection, path, migrations) == len(migrations):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for statements in migrations[_version(connection, path, migrations) :]:
+            for statement in statements:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+
+
+def _version(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]]) -> int:
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = connection.execute("PRAGMA application_id").fetchone()[0]
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if owner != APPLICATION_ID and (tables or version):
+        raise JournalError(f"{path} belongs to another program; move it away or choose another --data-dir.")
+    if version > len(migrations):
+        raise JournalError(
+            f"The history {path} was written by a newer smol-chat (format {version}, this one reads up to "
+            f"{len(migrations)}); update smol-chat, or choose another --data-dir."
+        )
+    return version

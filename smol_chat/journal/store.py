@@ -1,0 +1,236 @@
+"""Append what happens, read it back. One thread writes; the event loop never waits for the disk without need."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from smol_chat.errors import JournalError, UsageError
+from smol_chat.events import Decided, Notice, ToolStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.journal.codec import NOT_STORED, coalesced, decode
+from smol_chat.journal.recording import Recording, Row, Writer
+from smol_chat.journal.schema import BUSY_MS, connect, migrate
+
+T = TypeVar("T")
+
+INTERRUPTED = TurnFailed("interrupted", "The program ended before this answer did; what was kept of it is shown.")
+_AWAITED = (TurnStarted, Decided, ToolStarted, TurnFinished, TurnFailed)
+"""Stored before they are passed on: the intent before its effect, and an ending before anybody acts on it."""
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationSummary:
+    """One conversation in a list. Times are seconds since 1970."""
+
+    id: str
+    title: str
+    model: str
+    started: float
+    updated: float
+    turns: int
+
+
+class Journal:
+    """The conversations of one user. Several programs may use the same file at once."""
+
+    def __init__(self, path: Path, reader: sqlite3.Connection | None, writer: Writer) -> None:
+        self._path = path
+        self._reader = reader
+        self._reading = threading.Lock()
+        self._writer = writer
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
+        self._models: dict[str, str] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, connect: Callable[[Path], sqlite3.Connection] = connect) -> Journal:
+        """Open the history, made where there is none.
+
+        Where the disk is full, read-only or held by another program, the journal opens all the same: reading says why,
+        and a chat goes on with one notice.
+
+        Raises:
+            JournalError: the file is damaged, of a newer version or of another program.
+        """
+        opened: list[sqlite3.Connection] = []
+        try:
+            opened.append(connect(path))
+            migrate(opened[0], path)
+            opened.append(connect(path))
+        except (sqlite3.OperationalError, OSError) as error:
+            _close(opened)
+            return cls(path, None, Writer(None, failure=_unusable(path, error)))
+        except sqlite3.DatabaseError as error:
+            _close(opened)
+            raise _damaged(path, error) from error
+        except JournalError:
+            _close(opened)
+            raise
+        return cls(path, opened[0], Writer(opened[1], busy_ms=BUSY_MS))
+
+    def create(self, model: str) -> str:
+        """Return the id of a new conversation. Nothing is stored before its first turn."""
+        number = time.time_ns() // 1_000_000 * 32**3 + secrets.randbelow(32**3)
+        conversation = ""
+        while number:
+            number, digit = divmod(number, 32)
+            conversation = _ALPHABET[digit] + conversation
+        self._models[conversation] = model
+        return conversation
+
+    async def record(
+        self, conversation: str, events: AsyncGenerator[TurnEvent, None]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Pass a turn's events through and store each; consume inside `aclosing`.
+
+        Where storing fails, the turn goes on with one `Notice`, and what could not be stored is tried again later.
+        """
+        recording = Recording(conversation, self._models.get(conversation, ""), self._submit)
+        async with aclosing(events):
+            try:
+                async for event in events:
+                    if not isinstance(event, NOT_STORED):
+                        recording.add(event)
+                    if isinstance(event, _AWAITED):
+                        await recording.stored()
+                    notice = self._writer.take_notice()
+                    if notice is None:
+                        yield event
+                    elif isinstance(event, TurnStarted):  # always the first of a turn
+                        yield event
+                        yield Notice(notice)
+                    else:
+                        yield Notice(notice)
+                        yield event
+            finally:
+                await recording.stored()
+
+    def events(self, conversation: str) -> list[TurnEvent]:
+        """Return the events of a conversation with deltas joined. A turn that was cut ends in `TurnFailed`.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        with self._read() as reader:
+            rows = reader.execute(
+                "SELECT turn, kind, body FROM events JOIN turns ON turns.id = turn"
+                " WHERE conversation = ? ORDER BY turn, events.id",
+                (conversation,),
+            ).fetchall()
+        return list(coalesced(_ended_turns(rows)))
+
+    def conversations(self, limit: int = 100) -> list[ConversationSummary]:
+        """Return the conversations used last, the latest first.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        with self._read() as reader:
+            rows = reader.execute(
+                "SELECT id, title, model, started, updated,"
+                " (SELECT count(*) FROM turns WHERE conversation = conversations.id)"
+                " FROM conversations ORDER BY updated DESC, id DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [ConversationSummary(*row) for row in rows]
+
+    def latest(self) -> str | None:
+        """Return the id of the conversation used last; None when there is none.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        found = self.conversations(limit=1)
+        return found[0].id if found else None
+
+    def find(self, prefix: str) -> str:
+        """Return the id of the one conversation that begins so.
+
+        Raises:
+            UsageError: there is none, or more than one.
+            JournalError: the history cannot be read.
+        """
+        with self._read() as reader:
+            rows = reader.execute(
+                "SELECT id FROM conversations WHERE substr(id, 1, ?) = ? ORDER BY id DESC LIMIT 4",
+                (len(prefix), prefix.lower()),
+            ).fetchall()
+        if len(rows) == 1:
+            return str(rows[0][0])
+        if not rows:
+            raise UsageError(f"There is no conversation {prefix!r}; smol-chat history list shows those there are.")
+        some = ", ".join(row[0] for row in rows[:3])
+        raise UsageError(f"Several conversations begin with {prefix!r} ({some}, …); give more of the id.")
+
+    def delete(self, conversation: str) -> None:
+        """Remove a conversation for good.
+
+        Raises:
+            JournalError: the history cannot be written.
+        """
+        with self._read() as connection:
+            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, held its text
+
+    def close(self) -> None:
+        """Store what is still on its way and close the file."""
+        self._thread.shutdown(wait=True)
+        self._writer.close()
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+
+    def _submit(self, row: Row, body: str) -> Future[None]:
+        return self._thread.submit(self._writer.save, row, body)
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        if self._reader is None:
+            raise JournalError(self._writer.failure)
+        with self._reading:
+            try:
+                yield self._reader
+            except sqlite3.OperationalError as error:
+                raise JournalError(_unusable(self._path, error)) from error
+            except sqlite3.DatabaseError as error:
+                raise _damaged(self._path, error) from error
+
+
+def _ended_turns(rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
+    """Decode the rows and end each turn that was cut."""
+    open_turn: int | None = None
+    for turn, kind, body in rows:
+        if open_turn is not None and turn != open_turn:
+            yield INTERRUPTED
+        event = decode(kind, body)
+        if event is None:
+            continue
+        open_turn = None if isinstance(event, (TurnFinished, TurnFailed)) else turn
+        yield event
+    if open_turn is not None:
+        yield INTERRUPTED
+
+
+def _close(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+def _unusable(path: Path, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"The history {path} cannot be used ({reason}); see that the disk has room and the folder may be written."
+
+
+def _damaged(path: Path, error: Exception) -> JournalError:
+    return JournalError(
+        f"The history {path} is damaged ({error}); move it away, for example to {path.name}.damaged, to start anew."
+    )
