@@ -210,6 +210,8 @@ class TurnFailed:
 
     kind: str
     message: str
+    usage: Usage = Usage()
+    timings: Timings = Timings()
 
 
 TurnEvent = Union[

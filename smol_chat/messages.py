@@ -121,7 +121,10 @@ class AssistantMessage:
 
 @dataclass(frozen=True, slots=True)
 class ToolMessage:
-    """A tool's result (or refusal, or a malformed call's diagnosis) on its way back to the model."""
+    """A tool's result or refusal on its way back to the model.
+
+    `call_id` and `name` are empty where it diagnoses a malformed call: there is no call it could answer.
+    """
 
     call_id: str
     name: str
@@ -133,7 +136,10 @@ Message = Union[SystemMessage, UserMessage, AssistantMessage, ToolMessage]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Token counts of a turn. `prompt_tokens` counts the last round's whole prompt; the others are sums over rounds."""
+    """Token counts, of one generation or summed over the rounds of a turn.
+
+    `prompt_tokens - reused_tokens` were evaluated; `completion_tokens` were generated.
+    """
 
     prompt_tokens: int = 0
     reused_tokens: int = 0
