@@ -96,7 +96,8 @@ def _build(cls: type[Any], data: dict[str, Any]) -> object:
 
 def _converters(cls: type[Any]) -> dict[str, Convert | None]:
     """Return for each field of the class what makes its value from JSON; None where JSON's own value is it."""
-    hints = get_type_hints(cls)
+    # JsonValue refers to itself by name, which not every module with an event has; plain JSON needs no conversion.
+    hints = get_type_hints(cls, localns={"JsonValue": Any})
     made = _CONVERTERS[cls] = {field.name: _converter(hints[field.name]) for field in fields(cls)}
     return made
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,11 +52,14 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises:
         sqlite3.Error, OSError: it cannot be opened.
     """
-    os.close(open_private(str(path), os.O_CREAT | os.O_RDWR))
+    # Only ever opened here when it is new: closing a descriptor of the file would drop the locks that other connections
+    # of this process hold on it, and another program would then take the log away under them.
+    with contextlib.suppress(FileExistsError):
+        os.close(open_private(str(path), os.O_CREAT | os.O_EXCL | os.O_RDWR))
     # Each connection is used by one thread at a time, not always by the one that opened it.
     connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
+        _use_wal(connection)
         connection.execute("PRAGMA synchronous = NORMAL")  # a killed program loses nothing; only a power cut may
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")  # what is deleted is gone from the file
@@ -62,6 +67,20 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new database to a write-ahead log; SQLite does not wait while another program does the same."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:

@@ -50,6 +50,7 @@ class Journal:
         self._writer = writer
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="journal")
         self._models: dict[str, str] = {}
+        self._last_number = 0
 
     @classmethod
     def open(cls, path: Path, *, connect: Callable[[Path], sqlite3.Connection] = connect) -> Journal:
@@ -79,7 +80,9 @@ class Journal:
 
     def create(self, model: str) -> str:
         """Return the id of a new conversation. Nothing is stored before its first turn."""
+        # Milliseconds, so that ids sort by time; then chance, so that two programs do not meet.
         number = time.time_ns() // 1_000_000 * 32**3 + secrets.randbelow(32**3)
+        number = self._last_number = max(number, self._last_number + 1)
         conversation = ""
         while number:
             number, digit = divmod(number, 32)

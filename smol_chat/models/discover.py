@@ -29,24 +29,23 @@ class InstalledModel:
     source: Literal["folder", "bundled"]
 
 
-def installed(paths: DataPaths) -> list[InstalledModel]:
+def installed(paths: DataPaths, *, bundled_package: str = BUNDLED_PACKAGE) -> list[InstalledModel]:
     """Return the models found: those of the models folder by name, then the bundled one."""
-    return [*_in_folder(paths.models), *_bundled()]
+    return [*_in_folder(paths.models), *_bundled(bundled_package)]
 
 
-def resolve(name_or_path: str, paths: DataPaths) -> Path:
+def resolve(name_or_path: str, paths: DataPaths, *, bundled_package: str = BUNDLED_PACKAGE) -> Path:
     """Return the file a model's name or path means.
 
     Raises:
         UsageError: there is no such model; the sentence names those that are near, or where to put the file.
     """
-    models = installed(paths)
+    models = installed(paths, bundled_package=bundled_package)
     wanted = name_or_path.lower().removesuffix(".gguf")
     exact = [model for model in models if model.name.lower() == wanted]
     if exact:
         return exact[0].path
     path = Path(name_or_path).expanduser()
-    looks_like_a_path = path.suffix.lower() == ".gguf" or len(path.parts) > 1
     if path.is_file():
         return path.absolute()
     known = known_model(name_or_path)
@@ -63,7 +62,10 @@ def resolve(name_or_path: str, paths: DataPaths) -> Path:
     begins = [model for model in models if model.name.lower().startswith(wanted)]
     if len(begins) == 1:
         return begins[0].path
-    if looks_like_a_path:
+    if begins:
+        some = ", ".join(model.name for model in begins)
+        raise UsageError(f"Several models begin with {name_or_path!r}: {some}; give more of the name.")
+    if path.suffix.lower() == ".gguf" or len(path.parts) > 1:
         raise UsageError(f"There is no model file {name_or_path!r}; check the path.")
     raise UsageError(f"There is no model {name_or_path!r}; {_those_there_are(wanted, models, paths)}")
 
@@ -94,8 +96,8 @@ def _is_a_whole_model(file: Path) -> bool:
     return not later_part and not file.stem.lower().startswith("mmproj")
 
 
-def _bundled() -> list[InstalledModel]:
-    spec = find_spec(BUNDLED_PACKAGE)
+def _bundled(package: str) -> list[InstalledModel]:
+    spec = find_spec(package)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
     files = sorted(file for folder in folders for file in folder.glob("*.gguf"))
     return [_installed(file, "bundled") for file in files]
