@@ -1,0 +1,46 @@
+"""Which calls may run without asking, which never may, which are asked about. Pure: no state, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Tool names by rule. A denial always wins; what no rule names is asked about."""
+
+    allow: frozenset[str] = frozenset()
+    """Allowed by the configuration."""
+    deny: frozenset[str] = frozenset()
+    """Refused by the configuration."""
+    flagged: frozenset[str] = frozenset()
+    """Allowed on the command line (`--allow`)."""
+    session: frozenset[str] = frozenset()
+    """Allowed by the user for this conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say about a call and whose rule it was."""
+
+    action: Literal["allow", "deny", "ask"]
+    by: Literal["user", "policy", "flag"] = "policy"
+    scope: Literal["once", "session"] = "once"
+    why: str = ""
+
+
+ASK = Verdict("ask")
+
+
+def judge(tool: str, rules: Rules) -> Verdict:
+    """Return what the rules say about calling the tool."""
+    if tool in rules.deny:
+        return Verdict("deny", why=f"The configuration never allows {tool} (approval.deny).")
+    if tool in rules.session:
+        return Verdict("allow", "user", "session")
+    if tool in rules.flagged:
+        return Verdict("allow", "flag")
+    if tool in rules.allow:
+        return Verdict("allow", "policy")
+    return ASK

@@ -1,0 +1,253 @@
+"""One conversation's turn loop: ask the model, take its calls to their outcomes, ask again until it has no more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+
+from smol_chat.agent.calls import STOPPED_BEFORE, RoundOfCalls, Toolbox, refuse_all
+from smol_chat.agent.consent import Approver
+from smol_chat.agent.generation import Round
+from smol_chat.agent.limits import RepeatBreaker, TurnLimits
+from smol_chat.agent.policy import Rules
+from smol_chat.agent.replay import History
+from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
+from smol_chat.errors import SmolChatError
+from smol_chat.events import GenerationFinished, Notice, RoundStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.messages import FinishReason, SystemMessage, Timings, ToolSchema, Usage
+
+NO_TOOLS = "This model's chat template knows no tools, so it is offered none; /tools on offers them all the same."
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """What a session is told about how to behave."""
+
+    system: str = ""
+    sampling: Sampling = field(default_factory=Sampling)
+    limits: TurnLimits = field(default_factory=TurnLimits)
+    rules: Rules = field(default_factory=Rules)
+    tools_on: bool | None = None
+    """Whether the model is offered the tools; None: when its chat template knows tools."""
+
+
+class Session:
+    """Run the turns of one conversation, one at a time."""
+
+    def __init__(
+        self,
+        conversation: str,
+        *,
+        engine: Engine,
+        toolbox: Toolbox,
+        approver: Approver,
+        options: SessionOptions,
+        past: Iterable[TurnEvent] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open a conversation.
+
+        Args:
+            conversation: its id.
+            engine: the model; started with the first turn if it is not yet.
+            toolbox: the tools.
+            approver: who is asked before a call runs.
+            options: system prompt, sampling, limits, rules.
+            past: events of its earlier turns.
+            clock: monotonic seconds.
+        """
+        self.conversation = conversation
+        self.tools_on = options.tools_on
+        self._engine = engine
+        self._toolbox = toolbox
+        self._approver = approver
+        self._options = options
+        self._rules = options.rules
+        self._history = History(past)
+        self._clock = clock
+        self._cancelled = asyncio.Event()
+        self._running = False
+
+    async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """Stream one turn: `TurnStarted` first, exactly one of `TurnFinished` and `TurnFailed` last.
+
+        Consume inside `aclosing`. What is shown to the consumer has already become part of the history the model reads.
+        """
+        if self._running:
+            raise RuntimeError("a turn is running already")
+        self._running = True
+        self._cancelled.clear()
+        try:
+            async with aclosing(self._turn(text)) as events:
+                async for event in events:
+                    self._history.add(event)
+                    yield event
+        finally:
+            self._running = False
+
+    async def cancel(self) -> None:
+        """End the running turn in an orderly way: it still finishes, with reason `cancelled`. Without one: nothing."""
+        if not self._running:
+            return
+        self._cancelled.set()
+        await self._engine.stop()
+
+    async def _turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        tally = _Tally(self._clock())
+        yield TurnStarted(self.conversation, text)
+        try:
+            async with aclosing(self._rounds(tally)) as events:
+                async for event in events:
+                    yield event
+        except SmolChatError as error:
+            yield TurnFailed(error.kind, error.message, tally.usage, tally.timings)
+        except Exception as error:  # the border: a bug of ours must not take the conversation with it
+            log.exception("the turn failed")
+            message = f"Something went wrong inside smol-chat ({type(error).__name__}); the log has the details."
+            yield TurnFailed("internal", message, tally.usage, tally.timings)
+
+    async def _rounds(self, tally: _Tally) -> AsyncGenerator[TurnEvent, None]:
+        info = await self._start_engine()
+        if info is None:
+            yield tally.finished("cancelled")
+            return
+        limits = self._options.limits
+        if self.tools_on is None:
+            self.tools_on = info.template_has_tools
+            if not self.tools_on:
+                yield Notice(NO_TOOLS)
+        tools = self._toolbox.schemas() if self.tools_on else ()
+        breaker = RepeatBreaker(limits.repeat_limit)
+        for number in range(1, limits.max_rounds + 1):
+            yield RoundStarted(number)
+            asked = Round(
+                tools=tools,
+                first_call=self._history.calls_seen + 1,
+                context_size=info.context_size,
+                clock=self._clock,
+            )
+            async with aclosing(asked.events(self._engine, self._request(tools))) as events:
+                async for event in events:
+                    yield event
+            tally.add(asked)
+            ending = self._ending(asked, number, tally, info)
+            if ending is not None:
+                for event in ending:
+                    yield event
+                return
+            answered = RoundOfCalls(
+                toolbox=self._toolbox,
+                approver=self._approver,
+                rules=self._rules,
+                breaker=breaker,
+                cancelled=self._cancelled,
+            )
+            async with aclosing(answered.events(asked.calls)) as events:
+                async for event in events:
+                    yield event
+            self._rules = answered.rules
+            tally.unattended = tally.unattended or answered.unattended
+            if self._cancelled.is_set():
+                yield tally.finished("cancelled")
+                return
+
+    async def _start_engine(self) -> EngineInfo | None:
+        """Start the engine; None when the turn was cancelled meanwhile (loading goes on for the next turn)."""
+        starting = asyncio.ensure_future(self._engine.start())
+        stop = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
+            return starting.result() if starting.done() else None
+        finally:
+            stop.cancel()
+            if not starting.done():
+                starting.cancel()
+
+    def _request(self, tools: tuple[ToolSchema, ...]) -> GenerationRequest:
+        system = (SystemMessage(self._options.system),) if self._options.system else ()
+        return GenerationRequest((*system, *self._history.messages()), tools, self._options.sampling)
+
+    def _ending(self, asked: Round, number: int, tally: _Tally, info: EngineInfo) -> Iterator[TurnEvent] | None:
+        """Return the turn's last events if the round ended it; None if its calls are to be taken care of."""
+        limits = self._options.limits
+        finished = asked.finished
+        tally.calls += len(asked.calls)
+        if self._cancelled.is_set() or (finished and finished.reason == "cancelled"):
+            return self._stop_with(asked, tally.finished("cancelled"), STOPPED_BEFORE)
+        if not asked.calls and finished and finished.reason == "length":
+            return iter([tally.finished("length", _cut_message(info, self._options.sampling))])
+        if not asked.calls and not asked.malformed:
+            return iter([tally.finished("refused" if tally.unattended else "stop")])
+        if tally.calls > limits.max_calls:
+            message = f"The turn reached its limit of {limits.max_calls} tool calls (turn.max_calls) and was ended."
+        elif number == limits.max_rounds:
+            message = f"The turn reached its limit of {limits.max_rounds} rounds (turn.max_rounds) and was ended."
+        else:
+            return None
+        return self._stop_with(asked, tally.finished("limit", message), f"Not run. {message}")
+
+    def _stop_with(self, asked: Round, last: TurnFinished, why: str) -> Iterator[TurnEvent]:
+        yield from refuse_all(asked.calls, why)
+        yield last
+
+
+def _cut_message(info: EngineInfo, sampling: Sampling) -> str:
+    if sampling.max_tokens is not None:
+        return (
+            f"The answer was cut: it reached its limit of {sampling.max_tokens:,} tokens (sampling.max_tokens) "
+            "or the end of the context window."
+        )
+    size = f" of {info.context_size:,} tokens" if info.context_size else ""
+    return f"The answer was cut: the context window{size} is full. Start a new conversation or raise model.context."
+
+
+class _Tally:
+    """Sums over the rounds of a turn."""
+
+    def __init__(self, started_at: float) -> None:
+        self.calls = 0
+        self.unattended = False
+        self.usage = Usage()
+        self._started_at = started_at
+        self._first_token_at: float | None = None
+        self._prompt_seconds = 0.0
+        self._decode_seconds = 0.0
+
+    def add(self, asked: Round) -> None:
+        """Count one round."""
+        if self._first_token_at is None:
+            self._first_token_at = asked.first_token_at
+        if asked.finished is not None:
+            self._add(asked.finished)
+
+    def _add(self, finished: GenerationFinished) -> None:
+        had, got, timings = self.usage, finished.usage, finished.timings
+        self.usage = Usage(
+            had.prompt_tokens + got.prompt_tokens,
+            had.reused_tokens + got.reused_tokens,
+            had.completion_tokens + got.completion_tokens,
+        )
+        if timings.prompt_tok_s > 0:
+            self._prompt_seconds += (got.prompt_tokens - got.reused_tokens) / timings.prompt_tok_s
+        if timings.decode_tok_s > 0:
+            self._decode_seconds += got.completion_tokens / timings.decode_tok_s
+
+    @property
+    def timings(self) -> Timings:
+        """Time to the first token of the turn, and mean rates over its rounds."""
+        evaluated = self.usage.prompt_tokens - self.usage.reused_tokens
+        return Timings(
+            ttft_ms=round((self._first_token_at - self._started_at) * 1000) if self._first_token_at is not None else 0,
+            prompt_tok_s=evaluated / self._prompt_seconds if self._prompt_seconds else 0.0,
+            decode_tok_s=self.usage.completion_tokens / self._decode_seconds if self._decode_seconds else 0.0,
+        )
+
+    def finished(self, reason: FinishReason, message: str = "") -> TurnFinished:
+        """Return the turn's last event."""
+        return TurnFinished(reason, self.usage, self.timings, message)

@@ -1,0 +1,44 @@
+"""The tools a session can use, made of the registry and what calls run with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from smol_chat.messages import ToolCall, ToolResult, ToolSchema
+from smol_chat.tools.context import ToolWorkbench
+from smol_chat.tools.registry import ToolRegistry
+from smol_chat.tools.run import preview_call, run_tool
+from smol_chat.tools.spec import Effect, Preview, Tool
+
+
+class RegistryToolbox:
+    """Answer for the registry's tools; calls run on the workbench."""
+
+    def __init__(self, registry: ToolRegistry, workbench: ToolWorkbench) -> None:
+        self._registry = registry
+        self._workbench = workbench
+
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        """Return what the model is told, in a stable order."""
+        return self._registry.schemas()
+
+    def effect(self, name: str) -> Effect:
+        """Return the strongest thing the tool does."""
+        return self._tool(name).effect
+
+    async def preview(self, call: ToolCall) -> Preview:
+        """Return what the call would do."""
+        return await preview_call(self._tool(call.name), call.arguments, self._workbench)
+
+    async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
+        """Run the call for real."""
+        return await run_tool(
+            self._tool(call.name), call.arguments, self._workbench, call_id=call.id, progress=progress
+        )
+
+    def _tool(self, name: str) -> Tool:
+        """Return a tool; the parser has already refused names that are not on offer."""
+        tool = self._registry.get(name)
+        if tool is None:
+            raise KeyError(name)
+        return tool

@@ -1,0 +1,67 @@
+"""A toolbox of small tools that do something real and visible to the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from smol_chat.messages import JsonObject, ToolCall, ToolResult, ToolSchema
+from smol_chat.tools.spec import Effect, Preview
+
+EFFECTS = {"add": Effect.PURE, "note": Effect.WRITE, "look": Effect.READ, "wait": Effect.READ}
+
+
+def _schema(name: str, properties: JsonObject) -> ToolSchema:
+    parameters: JsonObject = {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+    return ToolSchema(name, f"The tool {name}.", parameters)
+
+
+class SmallToolbox:
+    """`add` sums, `note` keeps a text, `look` returns the notes, `wait` runs until it is cancelled."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.log: list[str] = []
+        self.waiting = asyncio.Event()
+
+    def schemas(self) -> tuple[ToolSchema, ...]:
+        number: JsonObject = {"type": "integer"}
+        return (
+            _schema("add", {"a": number, "b": number}),
+            _schema("note", {"text": {"type": "string"}}),
+            _schema("look", {}),
+            _schema("wait", {}),
+        )
+
+    def effect(self, name: str) -> Effect:
+        return EFFECTS[name]
+
+    async def preview(self, call: ToolCall) -> Preview:
+        return Preview(f"Run {call.name}")
+
+    async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
+        self.log.append(f"start {call.id}")
+        progress(f"running {call.name}")
+        content = await self._content(call)
+        self.log.append(f"end {call.id}")
+        return ToolResult(call.id, call.name, content=content)
+
+    async def _content(self, call: ToolCall) -> str:
+        match call.name, call.arguments:
+            case "add", {"a": int(a), "b": int(b)}:
+                return str(a + b)
+            case "note", {"text": str(text)}:
+                self.notes.append(text)
+                return "noted"
+            case "look", _:
+                await asyncio.sleep(0)
+                return "; ".join(self.notes)
+            case _:
+                self.waiting.set()
+                await asyncio.Event().wait()
+                raise AssertionError("only cancellation ends it")
