@@ -1,0 +1,193 @@
+"""From a conversation to token ids, with the ids the model itself chose wherever the history holds its own words."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from smol_chat.engine.confine import confined
+from smol_chat.engine.llama import Llama, Vocabulary
+from smol_chat.messages import AssistantMessage, JsonObject, JsonValue, ToolCall
+from smol_chat.protocol import ContentDelta, MalformedCall, ReasoningDelta, StreamParser, ToolCallParsed
+from smol_chat.protocol.chat import as_chat, text_of
+from smol_chat.protocol.template import CHATML, ChatTemplate, RenderedPrompt, SpecialText
+
+RENDER_SECONDS = 5.0
+"""A rendered conversation takes milliseconds; a template that takes this long never ends."""
+
+REMEMBERED_ROUNDS = 4
+
+MIN_BYTES_PER_TOKEN = 64
+"""A text with more bytes than this for each token of the window cannot fit; tokenising it would only take long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt as the model gets it."""
+
+    ids: list[int]
+    text: str
+    """The rendered template, placeholders included."""
+    position: int
+    """Index the answer will have among the messages."""
+    starts_in_reasoning: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What was generated once: the answer as the history will show it, and all ids up to its end."""
+
+    prompt: Prompt
+    ids: list[int]
+    answer: JsonObject
+
+
+class PromptTooLongError(Exception):
+    """Say that a text is far beyond the context window; `at_least` is the fewest tokens it can have."""
+
+    def __init__(self, at_least: int) -> None:
+        super().__init__(at_least)
+        self.at_least = at_least
+
+
+class PromptBuilder:
+    """Render and tokenise, remembering the last rounds."""
+
+    def __init__(self, model: Llama) -> None:
+        self._vocabulary = model.vocabulary
+        self._context_size = model.context_size
+        self._rounds: deque[_Round] = deque(maxlen=REMEMBERED_ROUNDS)
+        source, for_tools = model.template(), model.template("tool_use")
+        sources = [text for text in (source, for_tools) if text] or [CHATML]
+        self._special = SpecialText(
+            self._vocabulary.control, [tag for tag in self._vocabulary.tags if any(tag in text for text in sources)]
+        )
+        with confined(RENDER_SECONDS):
+            self._template = self._compile(source)
+            self._tool_template = self._compile(for_tools) if for_tools else self._template
+
+    def _compile(self, source: str | None) -> ChatTemplate:
+        bos, eos = (self._vocabulary.spelling(token) for token in (self._vocabulary.bos, self._vocabulary.eos))
+        return ChatTemplate(source, self._special, bos=bos, eos=eos)
+
+    @property
+    def has_tools(self) -> bool:
+        """The model's template knows tools."""
+        return self._tool_template.traits.tools
+
+    def build(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> Prompt:
+        """Return the prompt for the next answer.
+
+        Raises:
+            ChatTemplateError: the model's template fails on this conversation.
+            PromptTooLongError: it is so far beyond the context window that it was not even tokenised.
+        """
+        template = self._tool_template if tools else self._template
+        with confined(RENDER_SECONDS):
+            rendered = template.render(messages, tools)
+        size = len(rendered.text.encode("utf-8", "replace"))
+        if size > MIN_BYTES_PER_TOKEN * (self._context_size + 1024):
+            raise PromptTooLongError(size // MIN_BYTES_PER_TOKEN)
+        ids = self._with_remembered(rendered, messages)
+        return Prompt(ids, rendered.text, len(messages), rendered.starts_in_reasoning)
+
+    def remember(self, prompt: Prompt, generated: Sequence[int], text: str) -> None:
+        """Keep the ids of an answer for the prompts that will contain it."""
+        answer = _parsed(text, prompt.starts_in_reasoning)
+        self._rounds.append(_Round(prompt, [*prompt.ids, *generated], answer))
+
+    def _with_remembered(self, rendered: RenderedPrompt, messages: Sequence[JsonObject]) -> list[int]:
+        for past in reversed(self._rounds):
+            rest = self._rest_after(past, rendered.text, messages)
+            if rest is not None:
+                return [*past.ids, *self._tokenize(rest)]
+        ids = self._tokenize(rendered.text)
+        if self._vocabulary.adds_bos and ids[:1] != [self._vocabulary.bos]:
+            ids.insert(0, self._vocabulary.bos)
+        return ids
+
+    def _rest_after(self, past: _Round, text: str, messages: Sequence[JsonObject]) -> str | None:
+        """Return what follows the remembered answer in a rendered prompt; None where the prompt does not contain it.
+
+        The answer may be written differently (JSON spaced anew, texts trimmed), so it is the parsed answer that is
+        compared, and the end-of-turn token that tells where it ends.
+        """
+        position = past.prompt.position
+        if len(messages) <= position or not text.startswith(past.prompt.text):
+            return None
+        if _essence(messages[position]) != _essence(past.answer):
+            return None
+        start = len(past.prompt.text)
+        ends = [end for token in self._vocabulary.end_of_turn if (end := text.find(token, start)) >= 0]
+        if not ends:
+            return None
+        reasoning = past.answer.get("reasoning_content")
+        if isinstance(reasoning, str):
+            shown = self._special.hide(reasoning.strip(), of_model=True)
+            if shown not in text[start : min(ends)]:
+                return None  # the template leaves reasoning out: then the model shall not see it either
+        return text[min(ends) :]
+
+    def _tokenize(self, text: str) -> list[int]:
+        return [token for piece in self._special.split(text) for token in self._piece_ids(piece.text, piece.plain)]
+
+    def _piece_ids(self, text: str, plain: bool) -> list[int]:
+        return spell_out(self._vocabulary, text) if plain else self._vocabulary.tokenize(text, special=True)
+
+
+def spell_out(vocabulary: Vocabulary, text: str) -> list[int]:
+    """Tokenise the spelling of a special token as ordinary text.
+
+    Visible tags are read as one token even with special tokens off; cut behind the first character they are not.
+    """
+    head, tail = text[:1], text[1:]
+    return [*vocabulary.tokenize(head, special=False), *vocabulary.tokenize(tail, special=False)]
+
+
+def _parsed(text: str, starts_in_reasoning: bool) -> JsonObject:
+    """Return the generated text as the chat message the history will have for it."""
+    parser = StreamParser(starts_in_reasoning=starts_in_reasoning)
+    content: list[str] = []
+    reasoning: list[str] = []
+    calls: list[ToolCall] = []
+    malformed: list[str] = []
+    for event in (*parser.feed(text), *parser.finish()):
+        match event:
+            case ContentDelta(text=part):
+                content.append(part)
+            case ReasoningDelta(text=part):
+                reasoning.append(part)
+            case ToolCallParsed(name=name, arguments=arguments):
+                calls.append(ToolCall("", name, arguments))
+            case MalformedCall(raw=raw):
+                malformed.append(raw)
+    message = AssistantMessage("".join(content), "".join(reasoning), tuple(calls), tuple(malformed))
+    return as_chat([message])[0]
+
+
+def _essence(message: JsonObject) -> tuple[object, ...]:
+    """Return what makes two assistant messages the same: ids and outer white space do not count.
+
+    Nor does the type of an argument: the XML form has only texts, which the history holds converted.
+    """
+    reasoning = message.get("reasoning_content")
+    calls = message.get("tool_calls")
+    return (
+        message["role"],
+        text_of(message).strip(),
+        reasoning.strip() if isinstance(reasoning, str) else "",
+        [_call_essence(call) for call in calls] if isinstance(calls, list) else [],
+    )
+
+
+def _call_essence(call: JsonValue) -> tuple[JsonValue, dict[str, str]]:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict):
+        return None, {}
+    arguments = function.get("arguments")
+    values = arguments if isinstance(arguments, dict) else {}
+    return function.get("name"), {
+        key: value if isinstance(value, str) else json.dumps(value, sort_keys=True) for key, value in values.items()
+    }
