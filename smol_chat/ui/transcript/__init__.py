@@ -1,0 +1,1 @@
+"""The transcript: a conversation as lines on the screen."""

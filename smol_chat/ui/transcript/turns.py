@@ -1,0 +1,252 @@
+"""One turn on the screen: its events become blocks, its blocks a list of pieces with known or estimated heights."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import NamedTuple
+
+from typing_extensions import assert_never
+
+from smol_chat.events import (
+    ContentDelta,
+    Decided,
+    GenerationProgress,
+    MalformedCall,
+    Notice,
+    PromptProgress,
+    ReasoningDelta,
+    ReasoningFinished,
+    RoundStarted,
+    ToolCallProposed,
+    ToolFinished,
+    ToolProgress,
+    ToolStarted,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from smol_chat.ui.transcript.blocks import AnswerBlock, Block, NoticeBlock, ReasoningBlock, UserBlock
+from smol_chat.ui.transcript.calls import CallBlock, MalformedBlock
+from smol_chat.ui.transcript.pieces import Piece
+
+_ENDINGS = {
+    "length": "stopped: the answer reached the length limit",
+    "limit": "stopped: a limit of this turn was reached",
+    "refused": "stopped: a call was refused",
+    "error": "stopped by an error",
+}
+
+
+class Slot(NamedTuple):
+    """A piece and where it stands: the number of its block in the turn, its own number in the block."""
+
+    block: int
+    number: int
+    piece: Piece
+
+
+class Turn:
+    """What one turn shows. A stored turn keeps its events and builds its blocks when somebody looks."""
+
+    def __init__(self, events: Sequence[TurnEvent] | None = None, *, unfolded: bool = False) -> None:
+        self.unfolded = unfolded
+        """Whether new reasoning blocks begin unfolded."""
+        self._events = events
+        self._blocks: list[Block] = []
+        self._calls: dict[str, CallBlock] = {}
+        self._open: AnswerBlock | ReasoningBlock | None = None
+        self._slots: list[Slot] | None = None
+        self._tops: list[int] | None = None
+        self._width = 0
+        self._writing_call = False
+        self._hint_block = NoticeBlock("writing a tool call…", symbol="○")
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the blocks exist."""
+        return self._events is None
+
+    @property
+    def blocks(self) -> list[Block]:
+        """The blocks, built now if need be."""
+        if self._events is not None:
+            events, self._events = self._events, None
+            for event in events:
+                self.feed(event)
+            self.close()
+        return self._blocks
+
+    @property
+    def live_reasoning(self) -> ReasoningBlock | None:
+        """The reasoning that is streaming."""
+        return self._open if isinstance(self._open, ReasoningBlock) else None
+
+    def invalidate(self) -> None:
+        """Take note that blocks changed."""
+        self._slots = None
+        self._tops = None
+
+    # --- layout -----------------------------------------------------------------------------
+
+    def slots(self) -> list[Slot]:
+        """Return all pieces in order."""
+        if self._slots is None:
+            blocks = [*self.blocks, self._hint_block] if self._writing_call else self.blocks
+            self._slots = [
+                Slot(block_number, number, piece)
+                for block_number, block in enumerate(blocks)
+                for number, piece in enumerate(block.pieces())
+            ]
+        return self._slots
+
+    def tops(self, width: int) -> list[int]:
+        """Return the row at which each piece begins, and the height of the turn at the end."""
+        if self._tops is None or self._width != width:
+            self._width = width
+            self._tops = list(accumulate((slot.piece.height(width) for slot in self.slots()), initial=0))
+        return self._tops
+
+    def height(self, width: int) -> int:
+        """Return the rows it takes; a guess as long as the blocks are not built."""
+        if self._events is not None:
+            return 8 + min(len(self._events), 400) // 4
+        return self.tops(width)[-1]
+
+    def measured(self) -> None:
+        """Take note that a piece was laid out, so that heights are added up again."""
+        self._tops = None
+
+    def slot_at(self, row: int, width: int) -> int:
+        """Return the index of the piece that covers a row."""
+        return max(0, min(bisect_right(self.tops(width), row), len(self.slots())) - 1)
+
+    def index_of(self, block: int, number: int) -> int:
+        """Return the index of a piece by its block, the nearest one where it is gone."""
+        slots = self.slots()
+        return max(0, bisect_right(slots, (block, number), key=lambda slot: (slot.block, slot.number)) - 1)
+
+    # --- events -----------------------------------------------------------------------------
+
+    def feed(self, event: TurnEvent) -> None:
+        """Show one event."""
+        match event:
+            case ContentDelta():
+                self._content(event.text)
+            case ReasoningDelta():
+                self._reasoning(event.text)
+            case GenerationProgress():
+                self._hint(event.writing_call)
+                return
+            case ToolCallProposed() | MalformedCall() | Decided() | ToolStarted() | ToolProgress() | ToolFinished():
+                self._about_call(event)
+            case _:
+                self._about_turn(event)
+        self.invalidate()
+
+    def close(self) -> None:
+        """End what is still open: no more events will come."""
+        self._settle()
+        self._hint(False)
+        for call in self._calls.values():
+            call.end()
+        self.invalidate()
+
+    def _content(self, text: str) -> None:
+        if not isinstance(self._open, AnswerBlock):
+            text = text.lstrip("\n")
+            if not text.strip():
+                return
+            self._settle()
+            self._open = AnswerBlock()
+            self._blocks.append(self._open)
+        self._open.feed(text)
+
+    def _reasoning(self, text: str) -> None:
+        if not isinstance(self._open, ReasoningBlock):
+            if not text.strip():
+                return
+            self._settle()
+            self._open = ReasoningBlock(unfolded=self.unfolded)
+            self._blocks.append(self._open)
+        self._open.feed(text)
+
+    def _about_turn(
+        self,
+        event: TurnStarted | RoundStarted | PromptProgress | ReasoningFinished | Notice | TurnFinished | TurnFailed,
+    ) -> None:
+        match event:
+            case TurnStarted():
+                self._add(UserBlock(event.text))
+            case RoundStarted():
+                self._settle()
+            case PromptProgress():
+                pass
+            case ReasoningFinished():
+                if isinstance(self._open, ReasoningBlock):
+                    self._open.finish(event.duration_ms, event.tokens)
+                    self._open = None
+            case Notice():
+                self._add(NoticeBlock(event.message))
+            case TurnFinished():
+                self.close()
+                self._end(event)
+            case TurnFailed():
+                self.close()
+                self._add(NoticeBlock(event.message, symbol="✕", style="error"))
+            case _:
+                assert_never(event)
+
+    def _about_call(
+        self, event: ToolCallProposed | MalformedCall | Decided | ToolStarted | ToolProgress | ToolFinished
+    ) -> None:
+        match event:
+            case ToolCallProposed():
+                block = CallBlock(event.call)
+                self._calls[event.call.id] = block
+                self._add(block)
+            case MalformedCall():
+                self._add(MalformedBlock(event))
+            case ToolFinished():
+                if call := self._calls.get(event.result.call_id):
+                    call.finish(event.result)
+            case Decided() | ToolStarted() | ToolProgress():
+                if call := self._calls.get(event.call_id):
+                    _advance(call, event)
+            case _:
+                assert_never(event)
+
+    def _end(self, event: TurnFinished) -> None:
+        if event.reason == "cancelled":
+            self._add(NoticeBlock("stopped here", symbol="■"))
+        elif event.reason != "stop" or event.message:
+            self._add(NoticeBlock(event.message or _ENDINGS[event.reason], symbol="■"))
+
+    def _add(self, block: Block) -> None:
+        self._settle()
+        self._hint(False)
+        self._blocks.append(block)
+
+    def _settle(self) -> None:
+        if self._open is not None:
+            self._open.finish()
+            self._open = None
+
+    def _hint(self, writing: bool) -> None:
+        if writing != self._writing_call:
+            self._writing_call = writing
+            self.invalidate()
+
+
+def _advance(call: CallBlock, event: Decided | ToolStarted | ToolProgress) -> None:
+    match event:
+        case Decided():
+            call.decide(event)
+        case ToolStarted():
+            call.start()
+        case ToolProgress():
+            call.progress(event.message)
+        case _:
+            assert_never(event)

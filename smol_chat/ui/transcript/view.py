@@ -1,0 +1,468 @@
+"""The transcript: one scroll view that draws a conversation line by line.
+
+Nothing is mounted for a message, a block or a token. Events change plain blocks; a timer that runs only while something
+changes lays out what moved, compares the rows of the view with those on the screen and repaints the ones that differ.
+Following the end is a state: only the user leaves it (by scrolling up) and takes it up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic, perf_counter
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import var
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.ui.transcript.blocks import AnswerBlock, Block, ReasoningBlock
+from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
+from smol_chat.ui.transcript.markdown import last_code
+from smol_chat.ui.transcript.painting import MARGIN, RIGHT_MARGIN, Painter
+from smol_chat.ui.transcript.palette import COMPONENTS, LOOKS, component_class
+from smol_chat.ui.transcript.selecting import block_selection, row_number, selected_range, selected_text
+from smol_chat.ui.transcript.turns import Turn
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.selection import Selection
+    from textual.timer import Timer
+
+_PAINTS_PER_SECOND = 12
+_DUTY = 6
+"""However long a layout takes, so many times as long passes before the next: hostile text slows itself down, not us."""
+_AHEAD = 2
+"""Screens before and after the view whose heights are known, so that scrolling meets no estimates."""
+_REASONING_SEARCH = 40
+"""Blocks that are looked at for the nearest reasoning."""
+
+CopyKind = Literal["last answer", "last code", "block under cursor"]
+
+
+class Transcript(ScrollView, can_focus=True):
+    """Shows a conversation from its turn events."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,alt+down", "jump(1)", "Next message", show=False),
+        Binding("k,alt+up", "jump(-1)", "Previous message", show=False),
+        Binding("enter", "fold", "Fold or unfold", show=False),
+        Binding("c", "copy", "Copy", show=False),
+        Binding("end,ctrl+end", "scroll_end", "End", show=False),
+        Binding("home,ctrl+home", "scroll_home", "Beginning", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {component_class(name) for name in COMPONENTS}
+    DEFAULT_CSS = (
+        """
+    Transcript {
+        background: $background;
+        color: $foreground;
+        overflow-x: hidden;
+        overflow-y: scroll;
+        scrollbar-size-vertical: 1;
+        scrollbar-background: $background;
+        scrollbar-background-hover: $background;
+        scrollbar-background-active: $background;
+    }
+    """
+        + LOOKS
+    )
+
+    following: var[bool] = var(True)
+    """Whether the view stays at the end while content arrives; changed by the user only."""
+
+    class CopyRequested(Message):
+        """The user asked for a text to be copied."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._document = Document()
+        self._painter = Painter(self)
+        self._shown: list[Row] = []
+        self._place = Place(0, 0, 0, 0)
+        self._cursor: Place | None = None
+        self._last_seen = Place(0, 0, 0, 0)
+        self._laid_out_for = Size(0, 0)
+        self._scrolls_itself = False
+        self._unfold_reasoning = False
+        self._clock: Timer | None = None
+        self._changed = False
+        self._rest_until = 0.0
+        self._reasoning_since: float | None = None
+        self._painting = False
+
+    # --- content ----------------------------------------------------------------------------
+
+    def feed(self, event: TurnEvent) -> None:
+        """Show one event of the running turn."""
+        turns = self._document.turns
+        if isinstance(event, TurnStarted) or not turns:
+            if turns:
+                turns[-1].close()
+                self._document.update(len(turns) - 1)
+            self._document.append(Turn(unfolded=self._unfold_reasoning))
+            self.following = True
+        turns[-1].feed(event)
+        if isinstance(event, (TurnFinished, TurnFailed)):
+            self._rest_until = 0.0
+        self._change()
+
+    def load(self, stored: Sequence[Sequence[TurnEvent]] | Sequence[TurnEvent]) -> None:
+        """Show a stored conversation instead, at its end. Takes turns, or all events in order."""
+        turns: Sequence[Sequence[TurnEvent]] = [item for item in stored if isinstance(item, Sequence)]
+        if not turns:
+            turns = split_turns([item for item in stored if not isinstance(item, Sequence)])
+        self.clear()
+        self._document.load(turns, unfolded=self._unfold_reasoning)
+        self._change()
+
+    def clear(self) -> None:
+        """Show an empty conversation."""
+        self._document.load([], unfolded=self._unfold_reasoning)
+        self._painter.clear()
+        self._cursor = None
+        self._place = self._last_seen = Place(0, 0, 0, 0)
+        self.following = True
+        self._change()
+
+    def copy_text(self, kind: CopyKind) -> str:
+        """Return the original text of something, not as it is wrapped on the screen; empty where there is none."""
+        if kind == "block under cursor":
+            block = self._document.block_at(self._cursor) if self._cursor else self._newest(AnswerBlock)
+            return block.copy_text() if block else ""
+        for turn in reversed(self._document.turns):
+            for block in reversed(turn.blocks):
+                if not isinstance(block, AnswerBlock):
+                    continue
+                text = block.copy_text()
+                found = text if kind == "last answer" else last_code(text)
+                if found is not None:
+                    return found
+        return ""
+
+    def toggle_reasoning(self) -> None:
+        """Fold or unfold the last reasoning in view, or the nearest one before it."""
+        if not self._shown:
+            return
+        place: Place | None = self._shown[-1].place
+        for _ in range(_REASONING_SEARCH):
+            if place is None:
+                return
+            if isinstance(self._document.block_at(place), ReasoningBlock):
+                self._toggle(place)
+                return
+            place = self._document.starts(place, -1)
+
+    def fold_all_reasoning(self, folded: bool) -> None:
+        """Fold (or unfold) all reasoning, also what is still to come."""
+        self._unfold_reasoning = not folded
+        for number, turn in enumerate(self._document.turns):
+            turn.unfolded = not folded
+            if turn.is_built:
+                for block in turn.blocks:
+                    if isinstance(block, ReasoningBlock):
+                        block.fold(folded)
+                turn.invalidate()
+                self._document.update(number)
+        self._change()
+
+    def follow_end(self) -> None:
+        """Go to the end and stay there."""
+        self.following = True
+        self._lay_out()
+
+    # --- painting on a clock ----------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        """Start the clock, at rest."""
+        self._clock = self.set_interval(1 / _PAINTS_PER_SECOND, self._tick, pause=True)
+        self._change()
+
+    def _change(self) -> None:
+        """Take note of a change; the first after a quiet time is shown at once, the others by the clock."""
+        if self._changed:
+            return
+        self._changed = True
+        if self._clock is not None:
+            self._clock.resume()
+            self.call_later(self._tick)
+
+    def _tick(self) -> None:
+        live = self._time_reasoning()
+        now = perf_counter()
+        if not self._changed:
+            if not live and self._clock is not None:
+                self._clock.pause()
+            return
+        if now < self._rest_until:
+            return
+        self._changed = False
+        if self._document.turns:
+            self._document.update(len(self._document.turns) - 1)
+        self._lay_out()
+        spent = perf_counter() - now
+        self._rest_until = now + max(_DUTY * spent, 0.9 / _PAINTS_PER_SECOND)
+
+    def _time_reasoning(self) -> bool:
+        """Count the seconds of reasoning that streams; tell whether there is any."""
+        turns = self._document.turns
+        block = turns[-1].live_reasoning if turns and turns[-1].is_built else None
+        if block is None:
+            self._reasoning_since = None
+            return False
+        if self._reasoning_since is None:
+            self._reasoning_since = monotonic()
+        if block.elapse(int(monotonic() - self._reasoning_since)):
+            turns[-1].invalidate()
+            self._changed = True
+        return True
+
+    # --- layout and scrolling ---------------------------------------------------------------
+
+    def on_resize(self) -> None:
+        """Wrap what is in view for the new width."""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Measure what is near the view, set the scroll position, repaint the rows that differ."""
+        width, height = self.size
+        if not width or not height:
+            return
+        document = self._document
+        if self._laid_out_for != self.size:
+            self._laid_out_for = self.size
+            self._painter.clear()
+            self._shown = []
+            if document.width != width - MARGIN - RIGHT_MARGIN:
+                document.set_width(width - MARGIN - RIGHT_MARGIN)
+        if self.following:
+            document.measure_end(height * (1 + _AHEAD))
+            top = max(0, document.height - height)
+        elif document.turns:
+            document.measure(self._place, height * _AHEAD, height * (1 + _AHEAD))
+            top = max(0, min(document.row_of(self._place), document.height - height))
+        else:
+            top = 0
+        self._scroll_self(top)
+        self._show(top)
+
+    def _scroll_self(self, top: int) -> None:
+        size = Size(self.size.width, self._document.height)
+        if size != self.virtual_size:
+            # Past the reactive, which would lay out the whole screen for every line that arrives.
+            self.set_reactive(Widget.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+            self.vertical_scrollbar.window_size = self.size.height
+        if self.scroll_y != top:
+            self._scrolls_itself = True
+            self.scroll_target_y = top
+            self.scroll_y = top
+            self._scrolls_itself = False
+
+    def _show(self, top: int) -> None:
+        rows = self._document.rows(top, self.size.height)
+        if rows:
+            self._place = rows[0].place
+            if self.following:
+                self._last_seen = rows[-1].place
+        before, self._shown = self._shown, rows
+        width = self.size.width
+        stale = [
+            Region(0, y, width, 1)
+            for y in range(max(len(rows), len(before)))
+            if y >= len(rows)
+            or y >= len(before)
+            or rows[y].line is not before[y].line
+            or rows[y].place != before[y].place
+        ]
+        if len(stale) > self.size.height // 2:
+            self.refresh(self.size.region)
+        elif stale or not self.following:
+            last = Region(0, self.size.height - 1, width, 1)
+            self.refresh(*stale, *([] if self.following else [last]))
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Take over where the user scrolled to; what the view does by itself changes nothing."""
+        self.vertical_scrollbar.position = new_value
+        old, new = round(old_value), round(new_value)
+        if self._scrolls_itself or old == new or self._laid_out_for != self.size or not self._document.turns:
+            return
+        self.following = new > old and new >= self.max_scroll_y
+        self._place = self._document.place_at(new)
+        self._lay_out()
+
+    def scroll_to(  # noqa: D102  as inherited
+        self, x: float | None = None, y: float | None = None, *, animate: bool = True, **options: object
+    ) -> None:
+        # Heights become known while scrolling, so the end of an animation would not be where it was meant to be.
+        super().scroll_to(x, y, animate=False)
+
+    # --- drawing ----------------------------------------------------------------------------
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw rows. The base class, which draws the widget's box as well, is asked only where there is one."""
+        self._painting = True
+        try:
+            if self.gutter:
+                return super().render_lines(crop)
+            strips = [self.render_line(y) for y in crop.line_range]
+        finally:
+            self._painting = False
+        for line_filter in self.get_line_filters():
+            strips = [strip.apply_filter(line_filter, self.background_colors[1]) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one row of the view."""
+        row = self._shown[y] if y < len(self._shown) else None
+        selection = self.text_selection
+        span = selected_range(selection, row) if selection is not None and row else None
+        strip = self._painter.strip(row, marked=self._is_marked(row), selection=span)
+        if y == self.size.height - 1 and (below := self._new_lines()):
+            strip = self._painter.with_hint(strip, f"↓ {below:,} new line{'' if below == 1 else 's'}")
+        if self._painting or row is None:
+            return strip
+        # Only for finding what is under the mouse: offsets in every style would make painting several times dearer.
+        return strip.apply_offsets(-self._painter.text_start(row), row_number(row.place))
+
+    def notify_style_update(self) -> None:
+        """Draw everything again in other colours."""
+        super().notify_style_update()
+        self._painter.clear()
+
+    def _is_marked(self, row: Row | None) -> bool:
+        cursor = self._cursor
+        return (
+            cursor is not None
+            and row is not None
+            and row.line is not None
+            and self.has_focus
+            and row.place[:2] == cursor[:2]
+        )
+
+    def _new_lines(self) -> int:
+        """Return how many lines arrived below the view since the user left the end."""
+        if self.following or not self._shown:
+            return 0
+        bottom = round(self.scroll_y) + self.size.height
+        return max(0, self._document.height - max(bottom, self._document.row_of(self._last_seen) + 1))
+
+    # --- selection --------------------------------------------------------------------------
+
+    @property
+    def allow_select(self) -> bool:
+        """Text can be selected with the mouse."""
+        return True
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the selected text as it was written, without margins and bars."""
+        return selected_text(self._document, selection), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        """Show the selection."""
+        self.refresh()
+
+    def text_select_all(self) -> None:
+        """Select the block that was clicked twice, not the whole conversation."""
+        if self._cursor is not None:
+            self.screen.selections = {self: block_selection(self._cursor)}
+
+    # --- keys and mouse ---------------------------------------------------------------------
+
+    def on_click(self, event: events.Click) -> None:
+        """Fold or unfold by a click on a header; go to the end by a click on the hint."""
+        if event.y == self.size.height - 1 and self._new_lines() and event.x >= self.size.width // 2:
+            self.follow_end()
+            return
+        if not 0 <= event.y < len(self._shown):
+            return
+        row = self._shown[event.y]
+        self._cursor = row.place
+        if row.piece.toggles and row.line is not None and event.chain == 1 and self.text_selection is None:
+            self._toggle(row.place)
+        else:
+            self.refresh()
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.refresh()
+
+    def action_jump(self, step: int) -> None:
+        """Put the cursor on the next or the previous block and bring its beginning into view."""
+        if not self._shown:
+            return
+        if self._cursor is None:
+            target: Place | None = self._shown[-1 if step < 0 else 0].place
+        else:
+            target = self._document.starts(self._cursor, step)
+        if target is None:
+            return
+        self._cursor = Place(target.turn, target.block, 0, 0)
+        self._reveal(self._cursor)
+        self.refresh()
+
+    def action_fold(self) -> None:
+        """Fold or unfold the block under the cursor."""
+        if self._cursor is not None:
+            self._toggle(self._cursor)
+
+    def action_copy(self) -> None:
+        """Ask for the block under the cursor to be copied; without a cursor the last answer."""
+        if text := self.copy_text("block under cursor"):
+            self.post_message(self.CopyRequested(text))
+
+    def action_scroll_end(self) -> None:
+        """Go to the end and stay there."""
+        self.follow_end()
+
+    def _reveal(self, place: Place) -> None:
+        """Scroll so that a block begins in view."""
+        self._document.measure(place, self.size.height * _AHEAD, self.size.height * (1 + _AHEAD))
+        row, top, height = self._document.row_of(place), round(self.scroll_y), self.size.height
+        if top <= row < top + height - 2:
+            return
+        target = row if row < top else min(row, self._document.height - height)
+        self.following = target >= self._document.height - height
+        self._place = self._document.place_at(target)
+        self._lay_out()
+
+    def _toggle(self, place: Place) -> None:
+        """Fold or unfold a block; its header stays where it is."""
+        block = self._document.block_at(place)
+        if block is None or not block.foldable:
+            return
+        block.toggle()
+        turn = self._document.turns[place.turn]
+        turn.invalidate()
+        self._document.update(place.turn)
+        header = Place(place.turn, place.block, 0, 0)
+        live = isinstance(block, ReasoningBlock) and block.streaming
+        if self.following and not live:
+            # Stay at the end only if the header stays in view as well.
+            self._document.measure(header, self.size.height, self.size.height * (1 + _AHEAD))
+            self.following = self._document.row_of(header) >= self._document.height - self.size.height
+        if not self.following and header < self._place:
+            self._place = header
+        self._lay_out()
+        self.refresh()
+
+    def _newest(self, kind: type[Block]) -> Block | None:
+        for turn in reversed(self._document.turns):
+            for block in reversed(turn.blocks):
+                if isinstance(block, kind):
+                    return block
+        return None
