@@ -1,0 +1,40 @@
+"""What a tool may import: the decorator, what it gets, what it returns, how it fails.
+
+Importing this is cheap: the network client, the sandbox and whatever else is heavy load with the first call of them.
+"""
+
+from smol_chat.config import setting
+from smol_chat.errors import ToolError
+from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
+from smol_chat.tools.context import ToolContext, ToolWorkbench
+from smol_chat.tools.files import Entry
+from smol_chat.tools.network import HttpResponse
+from smol_chat.tools.registry import ToolRegistry
+from smol_chat.tools.run import preview_call, run_tool
+from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
+from smol_chat.tools.signature import Range
+from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput, tool
+
+__all__ = [
+    "Effect",
+    "Entry",
+    "HttpResponse",
+    "JsonObject",
+    "JsonValue",
+    "Origin",
+    "Preview",
+    "PythonLimits",
+    "PythonOutcome",
+    "Range",
+    "Tool",
+    "ToolContext",
+    "ToolError",
+    "ToolErrorKind",
+    "ToolOutput",
+    "ToolRegistry",
+    "ToolWorkbench",
+    "preview_call",
+    "run_tool",
+    "setting",
+    "tool",
+]

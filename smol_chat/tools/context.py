@@ -1,0 +1,140 @@
+"""What one call is given, and the owner of what calls share: network client, sandbox, workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from smol_chat.tools.files import WorkspaceFiles
+from smol_chat.tools.sandbox.base import Sandbox
+
+if TYPE_CHECKING:
+    from smol_chat.tools.network import Connector, GuardedClient, Resolver
+    from smol_chat.tools.spec import Tool
+
+T = TypeVar("T")
+
+
+class SettingsLookup(Protocol):
+    """Finds a tool's own settings: `(tool name, dataclass) -> instance`."""
+
+    def __call__(self, name: str, cls: type[T], /) -> T:
+        """Return the settings the user gave the tool, defaults where there are none."""
+        ...
+
+
+def default_settings(name: str, cls: type[T], /) -> T:
+    """Return a tool's settings as they are when nobody has set any."""
+    return cls()
+
+
+class ToolContext:
+    """Everything a tool may touch. It opens no file, socket or process on its own."""
+
+    def __init__(self, workbench: ToolWorkbench, tool: Tool, progress: Callable[[str], None] | None) -> None:
+        self._workbench = workbench
+        self._tool = tool
+        self._progress = progress
+        self._sandbox_used = False
+
+    @property
+    def files(self) -> WorkspaceFiles:
+        """The files of the workspace; nothing outside it can be reached."""
+        return self._workbench.files
+
+    @property
+    def http(self) -> GuardedClient:
+        """HTTP with every address checked before it is connected to."""
+        return self._workbench.http
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where code runs."""
+        self._sandbox_used = True
+        return self._workbench.sandbox
+
+    @property
+    def sandbox_used(self) -> str | None:
+        """Name of the sandbox where the call used it."""
+        return self._workbench.sandbox.name if self._sandbox_used else None
+
+    @property
+    def own_settings(self) -> object:
+        """The tool's own settings, None where it declares none."""
+        declared = self._tool.settings
+        return None if declared is None else self.settings(declared)
+
+    def settings(self, cls: type[T]) -> T:
+        """Return the tool's own settings."""
+        return self._workbench.settings(self._tool.name, cls)
+
+    def progress(self, message: str) -> None:
+        """Say in one short line what the tool is doing."""
+        if self._progress is not None:
+            self._progress(message)
+
+
+class ToolWorkbench:
+    """Owner of what all calls of a program share; made once, used from one event loop, closed at the end."""
+
+    def __init__(
+        self,
+        workspace: Path,
+        *,
+        settings: SettingsLookup = default_settings,
+        network_allow: Sequence[str] = (),
+        result_limit: int = 16_000,
+        timeout: float = 60.0,
+        resolver: Resolver | None = None,
+        connector: Connector | None = None,
+        sandbox: Sandbox | None = None,
+    ) -> None:
+        """Take what the user has set.
+
+        Args:
+            workspace: the only folder whose files tools can reach.
+            settings: finds a tool's own settings.
+            network_allow: private hosts, addresses and ranges that may be reached all the same.
+            result_limit: bytes of UTF-8 of a result that the model reads.
+            timeout: seconds a call may take.
+            resolver: turns a host name into addresses; the system's where None.
+            connector: opens a connection to a checked address; a TCP socket where None.
+            sandbox: where code runs; the strongest available where None.
+        """
+        self.files = WorkspaceFiles(workspace)
+        self.settings = settings
+        self.result_limit = result_limit
+        self.timeout = timeout
+        self._network_allow = tuple(network_allow)
+        self._resolver = resolver
+        self._connector = connector
+        self._http: GuardedClient | None = None
+        self._sandbox = sandbox
+
+    @property
+    def http(self) -> GuardedClient:
+        """The network client, made when first needed."""
+        if self._http is None:
+            from smol_chat.tools.network import GuardedClient  # late: most calls need no network
+
+            self._http = GuardedClient(allow=self._network_allow, resolver=self._resolver, connector=self._connector)
+        return self._http
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """Where code runs, made when first needed."""
+        if self._sandbox is None:
+            from smol_chat.tools.sandbox.process import ProcessSandbox  # late: most calls run no code
+
+            self._sandbox = ProcessSandbox()
+        return self._sandbox
+
+    def context(self, tool: Tool, *, progress: Callable[[str], None] | None = None) -> ToolContext:
+        """Make the context of one call."""
+        return ToolContext(self, tool, progress)
+
+    async def close(self) -> None:
+        """End what still runs; the workbench cannot be used afterwards."""
+        if self._sandbox is not None:
+            await self._sandbox.close()

@@ -1,0 +1,386 @@
+"""HTTP for tools: every address is checked before it is connected to, sizes and times are bounded."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from smol_chat import __version__
+from smol_chat.errors import ToolError
+from smol_chat.messages import JsonValue
+from smol_chat.tools.addresses import AllowList
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpcore
+    import httpx
+
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+"""Turns a host and a port into addresses; raises OSError where there is none."""
+Connector = Callable[[str, int, "float | None"], "Awaitable[httpcore.AsyncNetworkStream]"]
+"""Opens a connection to an address and a port within seconds."""
+
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+
+USER_AGENT = f"Mozilla/5.0 (compatible; smol-chat/{__version__})"
+MAX_BYTES = 8 * 1024 * 1024
+REDIRECTS = 5
+_MAX_URL = 8000
+_REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
+_HARMLESS = frozenset(("accept", "accept-language", "user-agent"))
+"""Headers that may go on to another origin; any other could be a secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A whole answer. `url` is where it came from after redirects."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    content: bytes
+
+    @property
+    def host(self) -> str:
+        """Host the answer came from."""
+        return _host(_parsed(self.url))
+
+    @property
+    def media_type(self) -> str:
+        """The content type without its parameters, in lower case; empty where the server told none."""
+        return _media_type(self.headers)
+
+    @property
+    def charset(self) -> str | None:
+        """The encoding the content type names."""
+        for parameter in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                return value.strip(" \"'")
+        return None
+
+    @property
+    def text(self) -> str:
+        """The content as text: by the charset it names, else UTF-8, else Latin-1."""
+        from smol_chat.tools.text import decode
+
+        try:
+            return self.content.decode(self.charset or "utf-8")
+        except (UnicodeDecodeError, LookupError, ValueError):
+            return decode(self.content).text
+
+    def json(self) -> JsonValue:
+        """Return the content as JSON.
+
+        Raises:
+            ToolError: `failed` where it is none.
+        """
+        try:
+            return cast("JsonValue", json.loads(self.content))
+        except (ValueError, RecursionError):
+            raise ToolError("failed", f"{self.host} did not answer with JSON.") from None
+
+    def require_success(self) -> None:
+        """Fail unless the status says that it went well.
+
+        Raises:
+            ToolError: `not_found`, `unavailable` or `failed` with the status.
+        """
+        if self.status < 400:
+            return
+        if self.status in (404, 410):
+            raise ToolError("not_found", f"{self.host} has no such page (HTTP {self.status}).")
+        if self.status == 429:
+            raise ToolError("unavailable", f"{self.host} refuses more requests for now (HTTP 429); try again later.")
+        if self.status >= 500:
+            raise ToolError("unavailable", f"{self.host} has a problem of its own (HTTP {self.status}).")
+        raise ToolError("failed", f"{self.host} refused the request (HTTP {self.status}).")
+
+
+class GuardedClient:
+    """An HTTP client for addresses that a model, a file or a web page chose.
+
+    A name is resolved once and connected to at the address that was checked; each redirect is checked again. No proxy,
+    cookie, password or certificate comes from the environment. Connections are not kept.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Sequence[str] = (),
+        resolver: Resolver | None = None,
+        connector: Connector | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allow = AllowList(allow)
+        self._resolver = resolver or system_resolver
+        self._connector = connector
+        self._ssl_context = ssl_context
+
+    async def get(
+        self,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        media_types: Sequence[str] = (),
+        max_bytes: int = MAX_BYTES,
+        timeout: float = 20.0,
+    ) -> HttpResponse:
+        """Fetch a page; see `request`."""
+        return await self.request(
+            "GET", url, params=params, headers=headers, media_types=media_types, max_bytes=max_bytes, timeout=timeout
+        )
+
+    async def request(
+        self,
+        method: Method,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        media_types: Sequence[str] = (),
+        max_bytes: int = MAX_BYTES,
+        timeout: float = 20.0,
+    ) -> HttpResponse:
+        """Send a request, follow up to five redirects and return the whole answer, whatever its status.
+
+        Args:
+            method: HTTP method.
+            url: absolute http or https address.
+            params: added to the query.
+            headers: sent besides our own; they do not follow a redirect to another origin.
+            content: the body.
+            media_types: beginnings of the content types that are wanted; others are refused unread. Empty: all.
+            max_bytes: largest body, as sent and as decompressed.
+            timeout: seconds for everything together.
+
+        Raises:
+            ToolError: `invalid_arguments` (the address is none), `blocked` (it may not be reached), `unavailable`
+                (it could not be), `timeout`, `limit` (too large) or `failed` (the answer cannot be used).
+        """
+        import anyio  # late: only a call that uses the network pays for it
+
+        address = _parsed(url, params)
+        fields = {"user-agent": USER_AGENT, "accept": "*/*", "accept-encoding": "identity"}
+        fields |= {name.lower(): value for name, value in (headers or {}).items()}
+        wanted = _Wanted(tuple(media_types), max_bytes)
+        try:
+            with anyio.fail_after(timeout):
+                return await self._follow(method, address, fields, content, wanted)
+        except TimeoutError:
+            raise ToolError("timeout", f"{_host(address)} did not answer within {timeout:g} seconds.") from None
+
+    def host(self, url: str) -> str:
+        """Return the host of an address in ASCII, and the port where it is named, for showing it.
+
+        Raises:
+            ToolError: `invalid_arguments` or `blocked`, as `request`.
+        """
+        return _parsed(url).netloc.decode("ascii")
+
+    async def check(self, url: str) -> None:
+        """Refuse an address that `request` would refuse, for a library that connects on its own.
+
+        Raises:
+            ToolError: `invalid_arguments`, `blocked` or `unavailable`.
+        """
+        address = _parsed(url)
+        await self._addresses(_host(address), _port(address))
+
+    async def _follow(
+        self, method: Method, url: httpx.URL, headers: dict[str, str], content: bytes | None, wanted: _Wanted
+    ) -> HttpResponse:
+        for _ in range(REDIRECTS + 1):
+            response = await self._send(method, url, headers, content, wanted)
+            location = response.headers.get("location")
+            if response.status not in _REDIRECT_CODES or not location:
+                return response
+            target = _parsed(location, base=url)
+            if response.status in (301, 302, 303) and method != "HEAD":
+                method, content = "GET", None
+            if _origin(target) != _origin(url):
+                if content is not None:
+                    raise ToolError(
+                        "blocked", f"{_host(url)} passes what was sent on to {_host(target)}; that is refused."
+                    )
+                headers = {name: value for name, value in headers.items() if name in _HARMLESS} | {
+                    "accept-encoding": "identity"
+                }
+            url = target
+        raise ToolError("failed", f"{_host(url)} redirected more than {REDIRECTS} times.")
+
+    async def _send(
+        self, method: Method, url: httpx.URL, headers: dict[str, str], content: bytes | None, wanted: _Wanted
+    ) -> HttpResponse:
+        import httpcore
+
+        from smol_chat.tools.transport import connection_pool
+
+        fields = [(b"host", url.netloc)]
+        try:
+            fields += [(name.encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+        except UnicodeEncodeError:
+            raise ToolError("invalid_arguments", "A header may hold only Latin letters, digits and signs.") from None
+        if content is not None:
+            fields.append((b"content-length", str(len(content)).encode()))
+        target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        try:
+            async with (
+                connection_pool(self._addresses, self._connector, self._trust(url.scheme)) as pool,
+                pool.stream(method, target, headers=fields, content=content) as answer,
+            ):
+                return await _received(str(url), answer, wanted, bodyless=method == "HEAD")
+        except (httpcore.NetworkError, httpcore.TimeoutException) as error:
+            raise _unreachable(url, error) from error
+        except httpcore.LocalProtocolError as error:
+            raise ToolError("invalid_arguments", f"The request cannot be sent: {error}.") from error
+        except httpcore.RemoteProtocolError as error:
+            raise ToolError("failed", f"{_host(url)} broke off or did not answer in HTTP.") from error
+
+    def _trust(self, scheme: str) -> ssl.SSLContext | None:
+        """Return the certificates to trust; reading them takes 20 ms, so they are kept."""
+        if self._ssl_context is None and scheme == "https":
+            import httpx
+
+            self._ssl_context = httpx.create_ssl_context(trust_env=False)
+        return self._ssl_context
+
+    async def _addresses(self, host: str, port: int) -> list[str]:
+        """Resolve a host and return its addresses, every one of them checked."""
+        from ipaddress import ip_address
+
+        try:
+            found = await self._resolver(host, port)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise ToolError("unavailable", f"Could not reach {host}: its name was not found. Is this machine online?")
+        for text in found:
+            if not self._allow.allows(host, port, ip_address(text.partition("%")[0])):
+                raise ToolError(
+                    "blocked",
+                    f"{host} is at {text}, which is not on the public internet; to let tools reach it, "
+                    "name it in the setting network.allow.",
+                )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What of an answer is read."""
+
+    media_types: tuple[str, ...]
+    max_bytes: int
+
+
+async def system_resolver(host: str, port: int) -> list[str]:
+    """Resolve with the system's resolver."""
+    import asyncio
+    import socket
+
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _parsed(url: str, params: Mapping[str, str] | None = None, *, base: httpx.URL | None = None) -> httpx.URL:
+    """Read an address.
+
+    Raises:
+        ToolError: `invalid_arguments` or `blocked`.
+    """
+    import httpx  # late: 60 ms that a call without network does not pay
+
+    try:
+        if len(url) > _MAX_URL:
+            raise httpx.InvalidURL("too long")
+        parsed = base.join(url) if base is not None else httpx.URL(url)
+        parsed = parsed.copy_merge_params(params) if params else parsed
+    except (httpx.InvalidURL, ValueError, TypeError) as error:
+        raise ToolError("invalid_arguments", f"{url[:200]!r} is no web address ({error}).") from None
+    if parsed.scheme not in ("http", "https"):
+        raise ToolError(
+            "invalid_arguments", f"{url[:200]!r} is no web address: it must begin with https:// or http://."
+        )
+    if parsed.userinfo:
+        raise ToolError("blocked", "A web address may not hold a user name or password.")
+    if not parsed.host:
+        raise ToolError("invalid_arguments", f"{url[:200]!r} names no host.")
+    return parsed
+
+
+def _host(url: httpx.URL) -> str:
+    """Return the host in ASCII: a name that only looks like another one shows its true form."""
+    return url.raw_host.decode("ascii")
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int]:
+    return url.scheme, _host(url), _port(url)
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def _received(url: str, answer: httpcore.Response, wanted: _Wanted, *, bodyless: bool) -> HttpResponse:
+    headers: dict[str, str] = {}
+    for name, value in answer.headers:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    response = HttpResponse(url, answer.status, headers, b"")
+    redirected = answer.status in _REDIRECT_CODES and "location" in headers
+    if bodyless or redirected:
+        return response
+    media_type = _media_type(headers)
+    if answer.status < 400 and wanted.media_types and media_type and not media_type.startswith(wanted.media_types):
+        raise ToolError("failed", f"{url} is {media_type}, which cannot be read as text.")
+    return HttpResponse(url, answer.status, headers, await _body(answer, headers, wanted.max_bytes, response.host))
+
+
+async def _body(answer: httpcore.Response, headers: Mapping[str, str], max_bytes: int, host: str) -> bytes:
+    """Read the body with both its size on the wire and its decompressed size bounded."""
+    inflate = _inflater(headers.get("content-encoding", "identity").strip().lower(), host)
+    received = 0
+    body = bytearray()
+    async for chunk in answer.aiter_stream():
+        received += len(chunk)
+        body += inflate(chunk, max_bytes + 1 - len(body))
+        if received > max_bytes or len(body) > max_bytes:
+            raise ToolError("limit", f"{host} sent more than {max_bytes:,} bytes; the rest was not read.")
+    return bytes(body)
+
+
+def _inflater(encoding: str, host: str) -> Callable[[bytes, int], bytes]:
+    if encoding in ("identity", ""):
+        return lambda chunk, _: chunk
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise ToolError("failed", f"{host} sent a compressed answer ({encoding[:40]}) that was not asked for.")
+    stream = zlib.decompressobj(47)  # gzip or zlib, told by the header
+
+    def inflate(chunk: bytes, most: int) -> bytes:
+        try:
+            return stream.decompress(chunk, max(most, 1))
+        except zlib.error:
+            raise ToolError("failed", f"{host} sent a damaged compressed answer.") from None
+
+    return inflate
+
+
+def _unreachable(url: httpx.URL, error: Exception) -> ToolError:
+    reason = str(error)
+    if "certificate" in reason.lower() or "ssl" in reason.lower():
+        return ToolError(
+            "unavailable", f"Could not reach {_host(url)}: its secure connection cannot be trusted ({reason})."
+        )
+    return ToolError("unavailable", f"Could not reach {_host(url)}: the connection failed. Is this machine online?")

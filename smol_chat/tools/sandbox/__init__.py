@@ -1,0 +1,1 @@
+"""Where code runs apart from the program."""

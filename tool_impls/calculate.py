@@ -1,0 +1,281 @@
+"""Evaluate an arithmetic expression: numbers only, sizes estimated before anything is computed."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+import re
+from collections.abc import Callable
+from typing import Annotated, Union
+
+from smol_chat.tools import Effect, Range, ToolContext, ToolError, ToolOutput, tool
+
+Number = Union[int, float]
+
+_MOST_BITS = 13_000
+"""Largest whole number: about 3,900 digits, which Python still prints."""
+_MOST_NODES = 500
+_PERCENT = "percent_"
+
+_SIGNS = {"\u00d7": "*", "\u00b7": "*", "\u00f7": "/", "\u2212": "-", "^": "**", "\u03c0": "pi", "\u221a": "sqrt"}
+"""Signs for times, divided by, minus, power, pi and root as people write them."""
+_CONSTANTS = {"pi": math.pi, "e": math.e, "tau": math.tau}
+_BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+
+
+@tool(effect=Effect.PURE)
+async def calculate(
+    expression: Annotated[str, 'Such as "2*(3+4)**2", "sqrt(2)", "15% of 80"', Range(min=1, max=2000)],
+    *,
+    ctx: ToolContext,
+) -> ToolOutput:
+    """Evaluate an arithmetic expression."""
+    value = _evaluate(expression)
+    shown = _shown(value)
+    return ToolOutput(f"{expression.strip()} = {shown}", data={"value": _data(value), "text": shown})
+
+
+def _evaluate(expression: str) -> Number | bool:
+    try:
+        tree = ast.parse(_as_python(expression), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise _wrong(f"{expression.strip()!r} is no arithmetic expression") from None
+    if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
+        raise ToolError("limit", "The expression is too long; split it.")
+    try:
+        return _Walker().value(tree.body)
+    except ZeroDivisionError:
+        raise ToolError("failed", "That divides by zero.") from None
+    except OverflowError:
+        raise _too_large() from None
+    except RecursionError:
+        raise ToolError("limit", "The expression is nested too deeply.") from None
+
+
+def _as_python(text: str) -> str:
+    """Turn what people and models write into Python's operators."""
+    for written, meant in _SIGNS.items():
+        text = text.replace(written, meant)
+    text = re.sub(r"\bsqrt\s*(\d+(?:\.\d+)?)", r"sqrt(\1)", text)
+    text = re.sub(r"(\d+(?:\.\d+)?)\s*%\s*of\b", rf"{_PERCENT}(\1)*", text.strip().removesuffix("=").strip())
+    # A percent sign that no number follows is a percentage; else it is the remainder, as in "17 % 5".
+    text = re.sub(r"(\d+(?:\.\d+)?)\s*%(?=\s*(?:$|[)+*/,]|-\s))", rf"{_PERCENT}(\1)", text)
+    return re.sub(r"\b(\d+)!(?!=)", r"factorial(\1)", text).strip()
+
+
+class _Walker:
+    """Computes a tree of numbers; anything else is refused by not being known."""
+
+    def value(self, node: ast.expr) -> Number | bool:
+        """Return what the expression is worth; only a comparison is a truth value."""
+        return self._comparison(node) if isinstance(node, ast.Compare) else self.number(node)
+
+    def number(self, node: ast.expr) -> Number:
+        match node:
+            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+                return _bounded(number)
+            case ast.Name(id=name) if name.lower() in _CONSTANTS:
+                return _CONSTANTS[name.lower()]
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.number(operand)
+            case ast.UnaryOp(op=ast.USub(), operand=operand):
+                return -self.number(operand)
+            case ast.BinOp():
+                return _bounded(self._binary(node))
+            case ast.Call(func=ast.Name(id=name), keywords=[]):
+                return _bounded(_call(name.lower(), self._arguments(node)))
+            case ast.Tuple():
+                raise _wrong("Write numbers without separators: 1234567, not 1,234,567")
+            case ast.Name(id=name):
+                raise _wrong(f"{name!r} is not known; only numbers, {', '.join(_CONSTANTS)} and functions can be used")
+            case _:
+                raise _wrong("Only numbers, + - * / // % **, comparisons, brackets and functions can be used")
+
+    def _binary(self, node: ast.BinOp) -> Number:
+        left, right = self.number(node.left), self.number(node.right)
+        if isinstance(node.op, ast.Pow):
+            return _power(left, right)
+        if isinstance(node.op, (ast.Add, ast.Sub)) and _is_percentage(node.right):
+            right = left * right  # "80 + 15%" adds 15% of the 80
+        compute = _BINARY.get(type(node.op))
+        if compute is None:
+            raise _wrong("Only the operators + - * / // % ** can be used")
+        if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, int):
+            _check_bits(left.bit_length() + right.bit_length())
+        return compute(left, right)
+
+    def _comparison(self, node: ast.Compare) -> bool:
+        values = [self.number(item) for item in (node.left, *node.comparators)]
+        compared = []
+        for sign, left, right in zip(node.ops, values[:-1], values[1:], strict=True):
+            compute = _COMPARE.get(type(sign))
+            if compute is None:
+                raise _wrong("Only the comparisons < <= > >= == != can be used")
+            compared.append(compute(left, right))
+        return all(compared)
+
+    def _arguments(self, node: ast.Call) -> list[Number]:
+        arguments: list[Number] = []
+        for item in node.args:
+            items = item.elts if isinstance(item, (ast.List, ast.Tuple)) else [item]
+            arguments += [self.number(element) for element in items]
+        return arguments
+
+
+def _is_percentage(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == _PERCENT
+
+
+def _power(base: Number, exponent: Number) -> Number:
+    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
+        _check_bits((abs(base).bit_length() - 1) * exponent)
+    result = base**exponent
+    if isinstance(result, complex):
+        raise ToolError("failed", "That has no real result.")
+    return float(result) if isinstance(result, float) else int(result)
+
+
+def _whole(name: str, value: Number, most: int | None = None) -> int:
+    if value != int(value) or value < 0:
+        raise _wrong(f"{name} takes whole numbers from 0")
+    if most is not None and value > most:
+        raise _too_large()
+    return int(value)
+
+
+def _factorial(value: Number) -> int:
+    return math.factorial(_whole("factorial", value, most=1400))
+
+
+def _choose(name: str, compute: Callable[[int, int], int]) -> Callable[..., Number]:
+    def choose(total: Number, chosen: Number) -> int:
+        n, k = _whole(name, total), _whole(name, chosen)
+        _check_bits(min(k, n - k if name == "comb" else k) * n.bit_length())
+        return compute(n, k)
+
+    return choose
+
+
+def _gcd_like(name: str, compute: Callable[..., int]) -> Callable[..., Number]:
+    def apply(*values: Number) -> int:
+        numbers = [_whole(name, abs(value)) for value in values]
+        _check_bits(sum(number.bit_length() for number in numbers))
+        return compute(*numbers)
+
+    return apply
+
+
+def _round(value: Number, digits: Number = 0) -> Number:
+    places = int(digits)
+    return round(value) if places == 0 else round(value, max(-400, min(places, 400)))
+
+
+def _mean(*values: Number) -> Number:
+    return sum(values) / len(values)
+
+
+def _median(*values: Number) -> Number:
+    ordered, middle = sorted(values), len(values) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+
+
+def _log(value: Number, base: Number = math.e) -> float:
+    return math.log(value) if base == math.e else math.log(value) / math.log(base)
+
+
+def _cbrt(value: Number) -> float:
+    root = math.copysign(abs(value) ** (1 / 3), value)
+    return float(round(root)) if round(root) ** 3 == value else root
+
+
+_FUNCTIONS: dict[str, Callable[..., Number]] = {
+    **{name: getattr(math, name) for name in ("sqrt", "exp", "log2", "log10", "sin", "cos", "tan", "asin", "acos")},
+    **{name: getattr(math, name) for name in ("atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh")},
+    **{
+        name: getattr(math, name) for name in ("degrees", "radians", "floor", "ceil", "trunc", "hypot", "fmod", "isqrt")
+    },
+    "abs": abs,
+    "cbrt": _cbrt,
+    "comb": _choose("comb", math.comb),
+    "factorial": _factorial,
+    "gcd": _gcd_like("gcd", math.gcd),
+    "lcm": _gcd_like("lcm", math.lcm),
+    "ln": math.log,
+    "log": _log,
+    "max": lambda *values: max(values),
+    "mean": _mean,
+    "median": _median,
+    "min": lambda *values: min(values),
+    "mod": operator.mod,
+    _PERCENT: lambda value: value / 100,
+    "perm": _choose("perm", math.perm),
+    "pow": _power,
+    "round": _round,
+    "sum": lambda *values: sum(values),
+}
+
+
+def _call(name: str, arguments: list[Number]) -> Number:
+    function = _FUNCTIONS.get(name)
+    if function is None:
+        known = ", ".join(sorted(name for name in _FUNCTIONS if name != _PERCENT))
+        raise _wrong(f"There is no function {name!r}; there are {known}")
+    try:
+        return function(*arguments)
+    except TypeError:
+        raise _wrong(f"{name} does not take {len(arguments)} of these numbers") from None
+    except ValueError:
+        raise ToolError("failed", f"{name} has no real result for that.") from None
+
+
+def _bounded(value: Number) -> Number:
+    if isinstance(value, int):
+        _check_bits(value.bit_length())
+    elif not math.isfinite(value):
+        raise _too_large()
+    return value
+
+
+def _check_bits(bits: int) -> None:
+    if bits > _MOST_BITS:
+        raise _too_large()
+
+
+def _too_large() -> ToolError:
+    return ToolError("limit", "The result is too large to compute.")
+
+
+def _wrong(sentence: str) -> ToolError:
+    return ToolError("invalid_arguments", f"{sentence}.")
+
+
+def _shown(value: Number | bool) -> str:
+    """Show whole numbers exactly and others with the digits that are certain: 0.1 + 0.2 is 0.3."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return format(value, ".15g")
+
+
+def _data(value: Number | bool) -> Number | bool | str:
+    """Whole numbers beyond what JSON readers keep exact are given as text."""
+    return str(value) if isinstance(value, int) and abs(value) > 2**53 else value

@@ -1,0 +1,73 @@
+"""Run Python code in the sandbox."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from smol_chat.tools import (
+    Effect,
+    JsonObject,
+    Origin,
+    Preview,
+    PythonLimits,
+    PythonOutcome,
+    Range,
+    ToolContext,
+    ToolError,
+    ToolOutput,
+    setting,
+    tool,
+)
+
+_MEGABYTE = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ExecutePythonSettings:
+    """Limits of one program."""
+
+    seconds: float = setting(10.0, "Seconds a program may run.", minimum=1, maximum=600)
+    memory_mb: int = setting(512, "Memory a program may use, in megabytes.", minimum=128, maximum=65_536)
+
+
+@tool(effect=Effect.EXECUTE, settings=ExecutePythonSettings, timeout=660)
+async def execute_python(
+    code: Annotated[str, "The last expression's value is shown too", Range(min=1, max=100_000)], *, ctx: ToolContext
+) -> ToolOutput:
+    """Run Python code in a sandbox and return what it prints."""
+    own = ctx.settings(ExecutePythonSettings)
+    limits = PythonLimits(seconds=own.seconds, memory=own.memory_mb * _MEGABYTE)
+    outcome = await ctx.sandbox.run_python(code, limits)
+    if outcome.ended != "done":
+        raise _failure(outcome, own)
+    output = outcome.output + ("[more was printed and dropped]\n" if outcome.output_cut else "")
+    shown = output + (f"{outcome.value}\n" if outcome.value is not None else "")
+    data: JsonObject = {"output": outcome.output, "value": outcome.value}
+    return ToolOutput(shown.rstrip("\n") or "The code ran and printed nothing.", data=data, origin=Origin.PROGRAM)
+
+
+def _failure(outcome: PythonOutcome, own: ExecutePythonSettings) -> ToolError:
+    """Tell why it ended, after what it printed until then."""
+    printed = f"{outcome.output.rstrip()}\n" if outcome.output.strip() else ""
+    match outcome.ended:
+        case "policy":
+            return ToolError("blocked", f"The sandbox does not run this code: {outcome.error}")
+        case "time":
+            return ToolError("timeout", f"{printed}{outcome.error}")
+        case "memory":
+            return ToolError("limit", f"{printed}The code needed more than {own.memory_mb} MB of memory.")
+        case _:
+            return ToolError("failed", f"{printed}{outcome.error}")
+
+
+@execute_python.preview
+async def _preview(code: str, *, ctx: ToolContext) -> Preview:
+    ctx.sandbox.prepare()  # while the person reads, the process starts
+    lines = len(code.splitlines())
+    return Preview(
+        f"Run {lines:,} {'line' if lines == 1 else 'lines'} of Python.",
+        code,
+        "python",
+        isolation=f"{ctx.sandbox.name}: {ctx.sandbox.blocks}",
+    )
