@@ -1,6 +1,227 @@
-"""The command line."""
+"""The command line: what can be typed, and the border where every error becomes one sentence.
+
+Nothing but the standard library is imported at the top, and a command's module only when it runs: what one command
+costs is not paid by the others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from smol_chat import __version__
+
+INTERRUPTED = 130
+"""Exit code after Ctrl+C, as shells have it for SIGINT."""
 
 
-def main() -> int:
-    """Run the command."""
+class Parser(argparse.ArgumentParser):
+    """Say in one sentence what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave with 2."""
+        from smol_chat.sanitise import visible  # late: only an error needs it
+
+        self.exit(2, f"{self.prog}: {visible(message, keep_newlines=False)}; see {self.prog} --help\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    # Every import below is late: one command's modules are no cost to another's start.
+    from importlib import import_module
+
+    from smol_chat.errors import SmolChatError, UsageError
+
+    try:
+        exit_code: int = import_module(f"smol_chat.commands.{arguments.module}").run(arguments)
+        sys.stdout.flush()
+        return exit_code
+    except SmolChatError as error:
+        _say(error.message)
+        return 2 if isinstance(error, UsageError) else 1
+    except BrokenPipeError:
+        return _reader_left()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # the border: whatever went wrong, no traceback reaches the user
+        import logging
+
+        logging.getLogger(__name__).exception("the command failed")
+        _say(f"Something went wrong inside smol-chat ({type(error).__name__}: {error}); the log has the details.")
+        return 1
+
+
+def _say(sentence: str) -> None:
+    from smol_chat.sanitise import visible
+
+    print(f"smol-chat: {visible(sentence, keep_newlines=False)}", file=sys.stderr)
+
+
+def _reader_left() -> int:
+    """End quietly after `smol-chat … | head`: who read the output has seen enough."""
+    import os
+
+    # What is still buffered has nowhere to go; without this the interpreter complains about it at its end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line. `module` in its result names the command's module."""
+    parser = Parser(
+        prog="smol-chat",
+        description="A desktop assistant in the terminal: a small tool-calling model on your own machine that acts "
+        "only with your consent. Without a command it opens the screen.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(module="screen")
+    parser.add_argument("--version", action="version", version=f"smol-chat {__version__}")
+    _add_common(parser)
+    _add_conversation(parser)
+    commands = parser.add_subparsers(metavar="COMMAND", title="commands")
+    _add_ask(commands)
+    _add_tools(commands)
+    _add_models(commands)
+    _add_history(commands)
+    doctor = _command(commands, "doctor", "check this machine and say what to do about what is missing", "doctor")
+    _add_json(doctor)
+    completion = _command(commands, "completion", "print the completion script of a shell", "completion")
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    return parser
+
+
+Commands = argparse._SubParsersAction  # argparse has no public name for what add_subparsers returns
+
+
+def _command(commands: Commands[Parser], name: str, help: str, module: str | None = None) -> Parser:
+    parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.", allow_abbrev=False)
+    if module is not None:
+        parser.set_defaults(module=module)
+    _add_common(parser)
+    return parser
+
+
+def _actions(parser: Parser, module: str) -> Commands[Parser]:
+    parser.set_defaults(module=module)
+    return parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
+
+
+def _add_common(parser: Parser) -> None:
+    """Add the options that may stand before the command or after it: absent ones leave no trace in the result."""
+    group = parser.add_argument_group("common options")
+
+    def add(name: str, metavar: str, help: str, kind: type = str) -> None:
+        group.add_argument(name, metavar=metavar, help=help, type=kind, default=argparse.SUPPRESS)
+
+    add("--model", "NAME|PATH", "model to use: a name or a GGUF file")
+    add("--server", "URL", "OpenAI-compatible server to use instead of a model on this machine")
+    add("--workspace", "DIR", "the only folder tools may use (default: the current one)", Path)
+    add("--config", "FILE", "settings file to read", Path)
+    add("--data-dir", "DIR", "folder of settings, history, models and themes", Path)
+    add("--theme", "NAME", "theme of the screen")
+
+
+def _add_conversation(parser: Parser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--continue",
+        dest="resume",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="go on with the last conversation",
+    )
+    which.add_argument(
+        "--conversation",
+        metavar="ID",
+        default=argparse.SUPPRESS,
+        help="go on with this one (the beginning of an id is enough)",
+    )
+
+
+def _add_json(parser: Parser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON for programs")
+
+
+def _add_ask(commands: Commands[Parser]) -> None:
+    ask = _command(commands, "ask", "answer one question without a screen", "ask")
+    ask.add_argument("prompt", nargs="*", metavar="TEXT", help="the question; - reads it from standard input")
+    _add_conversation(ask)
+    _add_json(ask)
+    ask.add_argument(
+        "--allow",
+        metavar="TOOL[,TOOL]",
+        action="append",
+        default=[],
+        help="run these tools without asking (repeatable)",
+    )
+    ask.add_argument("--system", metavar="TEXT", help="instructions the model reads first")
+    ask.add_argument("--max-rounds", metavar="N", type=_rounds, help="times the model may be asked in this turn")
+    ask.add_argument("--no-tools", action="store_true", help="offer the model no tools")
+    ask.add_argument("--seed", metavar="N", type=_seed, help="fixed start of the randomness")
+    ask.add_argument("--temperature", metavar="T", type=_temperature, help="randomness; 0: always the likeliest token")
+    ask.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning to standard error")
+
+
+def _add_tools(commands: Commands[Parser]) -> None:
+    actions = _actions(_command(commands, "tools", "list, show or run tools"), "tools")
+    _add_json(_command(actions, "list", "list the tools"))
+    show = _command(actions, "show", "show what a tool does and takes")
+    show.add_argument("name", metavar="NAME")
+    _add_json(show)
+    run = _command(actions, "run", "run one tool as an approved call would run")
+    run.add_argument("name", metavar="NAME")
+    run.add_argument("arguments", metavar="JSON", nargs="?", default="{}", help="its arguments; - reads standard input")
+    _add_json(run)
+
+
+def _add_models(commands: Commands[Parser]) -> None:
+    actions = _actions(_command(commands, "models", "list, choose or describe models"), "models")
+    _add_json(_command(actions, "list", "list the models on this machine"))
+    use = _command(actions, "use", "choose the model for the next start")
+    use.add_argument("name", metavar="NAME|PATH|URL")
+    info = _command(actions, "info", "describe a model")
+    info.add_argument("name", metavar="NAME|PATH")
+    _add_json(info)
+
+
+def _add_history(commands: Commands[Parser]) -> None:
+    actions = _actions(_command(commands, "history", "list, show or remove conversations"), "history")
+    listing = _command(actions, "list", "list the conversations, the latest first")
+    listing.add_argument("--limit", metavar="N", type=_rounds, default=50, help="how many (default: 50)")
+    _add_json(listing)
+    show = _command(actions, "show", "print a conversation")
+    show.add_argument("id", metavar="ID")
+    show.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning too")
+    _add_json(show)
+    remove = _command(actions, "rm", "remove conversations for good")
+    remove.add_argument("ids", metavar="ID", nargs="+")
+
+
+def _rounds(text: str) -> int:
+    return _whole(text, 1, 1000)
+
+
+def _seed(text: str) -> int:
+    return _whole(text, 0, 2**32 - 1)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    # Not int(): it takes "1_0" and " 7" too.
+    if not text.isascii() or not text.isdigit() or not least <= int(text[:20]) <= most:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {least} to {most} (got {text!r})")
+    return int(text)
+
+
+def _temperature(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 5:
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 5 (got {text!r})")
+    return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 QUANTISATIONS = {"Q4_K_M": 2.9, "Q8_0": 4.9}
@@ -19,6 +20,11 @@ class KnownModel:
     def page(self) -> str:
         """Return the address of the model's page."""
         return f"https://huggingface.co/{self.name}"
+
+    def owns(self, file_name: str) -> bool:
+        """Tell whether a file of that name, without its ending, is this model in some quantisation."""
+        own_name = re.escape(self.name.partition("/")[2])
+        return re.fullmatch(rf"{own_name}([-._](i?q|b?f)\d.*)?", file_name, re.IGNORECASE) is not None
 
 
 CATALOGUE = (

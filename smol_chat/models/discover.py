@@ -50,8 +50,7 @@ def resolve(name_or_path: str, paths: DataPaths, *, bundled_package: str = BUNDL
         return path.absolute()
     known = known_model(name_or_path)
     if known is not None:
-        of_this = re.compile(re.escape(known.name.partition("/")[2]) + r"([-._](i?q|b?f)\d.*)?$", re.IGNORECASE)
-        files = [model for model in models if of_this.match(model.name)]
+        files = [model for model in models if known.owns(model.name)]
         if files:
             return files[0].path
         sizes = " or ".join(f"{name} ({size} GB)" for name, size in QUANTISATIONS.items())

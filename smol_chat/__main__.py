@@ -1,0 +1,8 @@
+"""Run the command as `python -m smol_chat`."""
+
+import sys
+
+from smol_chat.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The commands, one file each; every module has `run(arguments) -> exit code`."""

@@ -1,0 +1,152 @@
+"""Answer one question without a screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import os
+import signal
+import stat
+import sys
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any, Protocol, TextIO
+
+from smol_chat.agent.consent import Approver
+from smol_chat.assembly import Assembly, TurnChoices
+from smol_chat.commands.output import JsonOutput, Output, TextOutput
+from smol_chat.commands.start import assemble, chosen_conversation
+from smol_chat.commands.terminal import NobodyToAsk, Terminal, TerminalApprover
+from smol_chat.commands.tools import check_tool_name
+from smol_chat.errors import UsageError
+from smol_chat.events import TurnEvent, TurnFailed, TurnFinished
+
+INPUT_BYTES = 4_000_000
+"""Most that is read from standard input; no context window holds as much."""
+
+EXIT_CODES = {"stop": 0, "length": 0, "cancelled": 130, "limit": 1, "refused": 3, "error": 1}
+
+
+class Turns(Protocol):
+    """A conversation, as far as one question needs it."""
+
+    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """Stream one turn."""
+        ...
+
+    async def cancel(self) -> None:
+        """End the running turn in an orderly way."""
+        ...
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Ask, print the answer, return the exit code of the turn."""
+    prompt = read_prompt(arguments.prompt, sys.stdin)
+    assembly = assemble(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # half a character from a model is no reason to stop
+    if arguments.json:
+        output: Output = JsonOutput(sys.stdout, sys.stderr)
+    else:
+        output = TextOutput(sys.stdout, sys.stderr, show_reasoning=arguments.show_reasoning)
+    return asyncio.run(_ask(assembly, arguments, prompt, output))
+
+
+async def _ask(assembly: Assembly, arguments: argparse.Namespace, prompt: str, output: Output) -> int:
+    terminal = Terminal.open()
+    approver = TerminalApprover(terminal) if terminal else NobodyToAsk()
+    try:
+        conversation = await _open(assembly, arguments, approver)
+        exit_code = await show_turn(conversation, prompt, output)
+    finally:
+        await assembly.close()
+        if terminal:
+            terminal.close()
+    if exit_code == EXIT_CODES["refused"]:
+        names = ",".join(dict.fromkeys(approver.refused))
+        print(f"smol-chat: Nobody could be asked about a call; allow it with --allow {names}.", file=sys.stderr)
+    return exit_code
+
+
+async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: Approver) -> Turns:
+    allowed = frozenset(name.strip() for names in arguments.allow for name in names.split(",") if name.strip())
+    registry = await asyncio.to_thread(assembly.registry)
+    for name in sorted(allowed):
+        check_tool_name(name, registry.names())
+    choices = TurnChoices(
+        system=arguments.system,
+        tools=False if arguments.no_tools else None,
+        allow=allowed,
+        max_rounds=arguments.max_rounds,
+        temperature=arguments.temperature,
+        seed=arguments.seed,
+    )
+    conversation = await asyncio.to_thread(chosen_conversation, arguments, assembly)
+    return await assembly.open_conversation(approver, conversation, choices)
+
+
+async def show_turn(conversation: Turns, prompt: str, output: Output) -> int:
+    """Run one turn, show its events as they come, and return the exit code its end stands for.
+
+    Ctrl+C and SIGTERM end the turn in an orderly way; a second Ctrl+C ends the program.
+    """
+    exit_code = EXIT_CODES["error"]
+    with _interrupts(conversation.cancel):
+        async with aclosing(conversation.run_turn(prompt)) as events:
+            async for event in events:
+                output.show(event)
+                if isinstance(event, TurnFinished):
+                    exit_code = EXIT_CODES[event.reason]
+                elif isinstance(event, TurnFailed):
+                    exit_code = EXIT_CODES["error"]
+    return exit_code
+
+
+@contextmanager
+def _interrupts(cancel: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    cancelling: list[asyncio.Task[None]] = []
+
+    def first_time() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        cancelling.append(loop.create_task(cancel()))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first_time)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        for task in cancelling:
+            task.cancel()
+
+
+def read_prompt(words: list[str], standard_input: TextIO) -> str:
+    """Return the question: the words of the command line, then what was piped in (`-`, a pipe or a file).
+
+    Raises:
+        UsageError: there is neither, or too much.
+    """
+    text = " ".join(word for word in words if word != "-").strip()
+    piped = _read(standard_input) if "-" in words or _is_piped(standard_input) else ""
+    prompt = "\n\n".join(part for part in (text, piped) if part)
+    if not prompt:
+        raise UsageError('There is no question; write it behind the command, as in: smol-chat ask "What day is it?"')
+    return prompt
+
+
+def _is_piped(stream: TextIO) -> bool:
+    """Tell whether somebody gave us input: a service's or a test runner's empty input is none."""
+    kind = os.fstat(stream.fileno()).st_mode
+    return stat.S_ISFIFO(kind) or stat.S_ISREG(kind) or stat.S_ISSOCK(kind)
+
+
+def _read(stream: TextIO) -> str:
+    data = stream.buffer.read(INPUT_BYTES + 1)
+    if len(data) > INPUT_BYTES:
+        raise UsageError(f"Standard input has more than {INPUT_BYTES:,} bytes; give the model a part of it.")
+    return data.decode("utf-8", "replace").strip("\r\n")

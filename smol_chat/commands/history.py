@@ -1,0 +1,121 @@
+"""List, show and remove conversations."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import datetime
+
+from smol_chat.commands.json_lines import json_line, json_objects
+from smol_chat.commands.output import call_line, result_line
+from smol_chat.commands.start import assemble
+from smol_chat.events import (
+    ContentDelta,
+    Decided,
+    MalformedCall,
+    Notice,
+    ReasoningDelta,
+    ToolCallProposed,
+    ToolFinished,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from smol_chat.journal import ConversationSummary, Journal
+from smol_chat.messages import JsonObject
+from smol_chat.sanitise import single_line, visible
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """List, show or remove conversations."""
+    with closing(assemble(arguments).journal()) as journal:
+        match arguments.action:
+            case "list":
+                return _list(journal.conversations(arguments.limit), as_json=arguments.json)
+            case "show":
+                return _show(journal, arguments)
+            case _:
+                return _remove(journal, arguments.ids)
+
+
+def _list(conversations: list[ConversationSummary], *, as_json: bool) -> int:
+    if as_json:
+        print(json_line([_described(conversation) for conversation in conversations]))
+        return 0
+    for conversation in conversations:
+        when = datetime.fromtimestamp(conversation.updated).strftime("%Y-%m-%d %H:%M")
+        turns = f"{conversation.turns} turn{'s' if conversation.turns != 1 else ''}"
+        print(f"{conversation.id}  {when}  {turns:>9}  {single_line(conversation.title, 80)}")
+    if not conversations:
+        print("There is no conversation yet.", file=sys.stderr)
+    return 0
+
+
+def _described(conversation: ConversationSummary) -> JsonObject:
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "model": conversation.model,
+        "started": _iso(conversation.started),
+        "updated": _iso(conversation.updated),
+        "turns": conversation.turns,
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).astimezone().isoformat(timespec="seconds")
+
+
+def _show(journal: Journal, arguments: argparse.Namespace) -> int:
+    events = journal.events(journal.find(arguments.id))
+    if arguments.json:
+        for event in events:
+            for value in json_objects(event, with_text=True):
+                print(json_line(value))
+        return 0
+    text = "\n\n".join(paragraphs(events, show_reasoning=arguments.show_reasoning)) + "\n"
+    if sys.stdout.isatty():
+        text = visible(text, prose=True)
+    sys.stdout.write(text.encode("utf-8", "replace").decode())
+    return 0
+
+
+def _remove(journal: Journal, prefixes: Iterable[str]) -> int:
+    found = dict.fromkeys(journal.find(prefix) for prefix in prefixes)  # all are looked up before any is gone
+    for conversation in found:
+        journal.delete(conversation)
+        print(f"Removed {conversation}.")
+    return 0
+
+
+def paragraphs(events: Iterable[TurnEvent], *, show_reasoning: bool) -> list[str]:
+    """Return a conversation as text, a paragraph for each thing said or done."""
+    shown = (_paragraph(event, show_reasoning=show_reasoning) for event in events)
+    return [paragraph for paragraph in shown if paragraph]
+
+
+def _paragraph(event: TurnEvent, *, show_reasoning: bool) -> str:
+    match event:
+        case TurnStarted(text=text):
+            return "\n".join(f"> {line}" for line in text.split("\n"))
+        case ContentDelta(text=text):
+            return text.strip("\n")
+        case ReasoningDelta(text=text) if show_reasoning:
+            return f"(thought) {text.strip()}"
+        case ToolCallProposed(call=call):
+            return f"[call] {call_line(call)}"
+        case Decided(decision="deny", reason=reason):
+            return f"[denied] {reason}".rstrip()
+        case ToolFinished(result=result):
+            return f"[result] {result_line(result)}" + (f"\n{result.content}" if result.ok else "")
+        case MalformedCall():
+            return f"[unreadable call] {event.message}\n{event.raw}"
+        case Notice(message=message) | TurnFailed(message=message):
+            return f"[notice] {message}"
+        case TurnFinished(message=message) if message:
+            return f"[notice] {message}"
+        case _:  # what has meaning only while it happens
+            return ""
