@@ -92,11 +92,12 @@ def read_unclosed_json_call(body: str, tool_names: Collection[str] | None) -> To
     Raises:
         UnreadableCallError: the object is not complete, or it would take a guess to read it.
     """
+    # A closing tag right at the end is what the model meant; that a string swallowed it makes it broken, not cut.
+    swallowed = body.rstrip().endswith(CALL_END) and ends_in_string(body)
+    body = without_cut_end(body)
     try:
-        call = read_json_call(without_cut_end(body), tool_names)
+        call = read_json_call(body, tool_names)
     except UnreadableCallError as error:
-        # A closing tag right at the end is what the model meant; that a string swallowed it makes it broken, not cut.
-        swallowed = ends_in_string(body) and body.rstrip().endswith(CALL_END)
         if error.kind == "invalid_json" and not swallowed and (is_unfinished(body) or not body.strip()):
             raise truncated() from None
         raise
