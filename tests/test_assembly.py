@@ -1,0 +1,133 @@
+"""The parts put together: a real model, real tools, a real journal; only the person who consents is played."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from smol_chat.agent.consent import Decision
+from smol_chat.agent.replay import History
+from smol_chat.assembly import Assembly, Conversation, Options, TurnChoices
+from smol_chat.errors import UsageError
+from smol_chat.events import ContentDelta, ReasoningDelta, ToolFinished, TurnEvent, TurnFinished, TurnStarted
+from smol_chat.messages import ToolMessage
+from support.approvers import ALLOW, FixedApprover
+from support.gguf_models import write_scripted_model
+
+
+def call_text(name: str, **arguments: object) -> str:
+    return f"<tool_call>\n{json.dumps({'name': name, 'arguments': arguments})}\n</tool_call>"
+
+
+ROUNDS = [
+    [
+        "<think>",
+        "I should compute ",
+        "and write.",
+        "</think>",
+        call_text("calculate", expression="6*7"),
+        call_text("write_file", path="answer.txt", content="42"),
+    ],
+    ["The answer ", "is 42; ", "the note was not written."],
+]
+
+
+@pytest.fixture(scope="session")
+def scripted_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_scripted_model(tmp_path_factory.mktemp("models") / "scripted.gguf", ROUNDS)
+
+
+@asynccontextmanager
+async def assembled(folder: Path, model: str | None) -> AsyncIterator[Assembly]:
+    workspace = folder / "work"
+    workspace.mkdir(exist_ok=True)
+    assembly = Assembly.create(Options(model=model, workspace=workspace, data_dir=folder / "data"))
+    try:
+        yield assembly
+    finally:
+        await assembly.close()
+
+
+async def turn(conversation: Conversation, text: str) -> list[TurnEvent]:
+    async with aclosing(conversation.run_turn(text)) as events:
+        return [event async for event in events]
+
+
+def said(events: list[TurnEvent], kind: type[ContentDelta] | type[ReasoningDelta]) -> str:
+    return "".join(event.text for event in events if isinstance(event, kind))
+
+
+async def test_a_real_model_calls_real_tools_and_goes_on_with_their_results(
+    scripted_gguf: Path, tmp_path: Path
+) -> None:
+    approver = FixedApprover({"calculate": ALLOW, "write_file": Decision(False, reason="no files today")})
+    async with assembled(tmp_path, str(scripted_gguf)) as assembly:
+        conversation = await assembly.open_conversation(approver)
+        events = await turn(conversation, "What is six times seven? Note it.")
+
+        assert said(events, ReasoningDelta) == "I should compute and write."
+        assert said(events, ContentDelta) == "The answer is 42; the note was not written."
+        results = {event.result.name: event.result for event in events if isinstance(event, ToolFinished)}
+        assert results["calculate"].ok
+        assert "42" in results["calculate"].content
+        assert results["write_file"].content == "Denied by the user: no files today"
+        assert not (tmp_path / "work" / "answer.txt").exists()
+        last = events[-1]
+        assert isinstance(last, TurnFinished)
+        assert last.reason == "stop"
+        assert last.usage.completion_tokens > 0
+        assert last.timings.decode_tok_s > 0
+
+        stored = await assembly.open_conversation(approver, conversation.id)
+        assert said(stored.past, ContentDelta) == said(events, ContentDelta)
+        messages = History(stored.past).messages()
+        assert [message.text for message in messages if isinstance(message, ToolMessage)] == [
+            results["calculate"].content,
+            results["write_file"].content,
+        ]
+
+
+async def test_a_reopened_conversation_goes_on_in_another_program(scripted_gguf: Path, tmp_path: Path) -> None:
+    approver = FixedApprover({"calculate": ALLOW, "write_file": ALLOW})
+    async with assembled(tmp_path, str(scripted_gguf)) as first:
+        begun = await first.open_conversation(approver)
+        await turn(begun, "Compute.")
+    assert (tmp_path / "work" / "answer.txt").read_text() == "42"
+    async with assembled(tmp_path, str(scripted_gguf)) as second:
+        (summary,) = second.conversations()
+        assert (summary.id, summary.title, summary.turns) == (begun.id, "Compute.", 1)
+        again = await second.open_conversation(approver, summary.id)
+        assert again.past[0] == TurnStarted(begun.id, "Compute.")
+        await turn(again, "And again.")
+        assert second.conversations()[0].turns == 2
+
+
+async def test_flags_need_no_question(scripted_gguf: Path, tmp_path: Path) -> None:
+    async with assembled(tmp_path, str(scripted_gguf)) as assembly:
+        choices = TurnChoices(allow=frozenset({"calculate", "write_file"}))
+        conversation = await assembly.open_conversation(FixedApprover({}), choices=choices)
+        events = await turn(conversation, "Compute.")
+    assert all(event.result.ok for event in events if isinstance(event, ToolFinished))
+
+
+async def test_choosing_another_model_closes_the_first_and_is_remembered(scripted_gguf: Path, tmp_path: Path) -> None:
+    async with assembled(tmp_path, None) as assembly:
+        await assembly.use_model(str(scripted_gguf))
+        info = await assembly.start_engine()
+        assert info.name == "scripted"
+        with pytest.raises(UsageError, match="nowhere"):
+            await assembly.use_model("/nowhere/at/all.gguf")
+        assert (await assembly.start_engine()).name == "scripted"
+        await assembly.use_model("localhost:9")
+        assert assembly.server == "localhost:9"
+    async with assembled(tmp_path, None) as again:
+        assert again.server == "localhost:9"
+
+
+async def test_a_workspace_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not a folder"):
+        Assembly.create(Options(workspace=tmp_path / "missing", data_dir=tmp_path))
