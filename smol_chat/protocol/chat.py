@@ -66,6 +66,34 @@ def _assistant_message(message: AssistantMessage) -> JsonObject:
     return chat
 
 
+def openai_messages(chat: list[JsonObject], *, with_reasoning: bool) -> list[JsonObject]:
+    """Return chat messages as servers take them: arguments as text, and no result without its call.
+
+    A diagnosis of a call that could not be read has no call to refer to; it goes as the user's message.
+    """
+    known: set[str] = set()
+    messages: list[JsonObject] = []
+    for message in chat:
+        sent = dict(message)
+        if not with_reasoning:
+            sent.pop("reasoning_content", None)
+        calls = sent.get("tool_calls")
+        if isinstance(calls, list):
+            sent["tool_calls"] = [_with_text_arguments(call) for call in calls if isinstance(call, dict)]
+            known.update(str(call.get("id")) for call in calls if isinstance(call, dict))
+        if sent["role"] == "tool" and sent.get("tool_call_id") not in known:
+            sent = {"role": "user", "content": f"<tool_response>\n{text_of(sent)}\n</tool_response>"}
+        messages.append(sent)
+    return messages
+
+
+def _with_text_arguments(call: JsonObject) -> JsonObject:
+    function = call.get("function")
+    assert isinstance(function, dict)
+    arguments = json.dumps(function["arguments"], ensure_ascii=False)
+    return {**call, "function": {"name": function["name"], "arguments": arguments}}
+
+
 def tools_section(tools: Sequence[JsonValue]) -> str:
     """Describe tools (in OpenAI form) for a model whose own chat template knows none."""
     described = [tool.get("function", tool) if isinstance(tool, dict) else tool for tool in tools]
