@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from smol_chat.ui.transcript.lines import Line, Span
+from smol_chat.ui.transcript.lines import LINE_LIMIT, Line, Span
 
 if TYPE_CHECKING:
     from smol_chat.ui.transcript.blocks import Block
@@ -112,4 +112,5 @@ def chunks(text: str) -> Iterable[str]:
 
 def measure(text: str) -> tuple[int, int]:
     """Return the size that a piece's height is estimated from."""
-    return len(text), text.count("\n") + 1
+    lines = text.count("\n") + 1
+    return min(len(text), lines * LINE_LIMIT), lines

@@ -98,6 +98,7 @@ class Transcript(ScrollView, can_focus=True):
         self._rest_until = 0.0
         self._reasoning_since: float | None = None
         self._painting = False
+        self._thumb = (0, 0, 0)
 
     # --- content ----------------------------------------------------------------------------
 
@@ -111,9 +112,10 @@ class Transcript(ScrollView, can_focus=True):
             self._document.append(Turn(unfolded=self._unfold_reasoning))
             self.following = True
         turns[-1].feed(event)
-        if isinstance(event, (TurnFinished, TurnFailed)):
-            self._rest_until = 0.0
-        self._change()
+        if isinstance(event, (TurnStarted, TurnFinished, TurnFailed)):
+            self.flush()
+        else:
+            self._change()
 
     def load(self, stored: Sequence[Sequence[TurnEvent]] | Sequence[TurnEvent]) -> None:
         """Show a stored conversation instead, at its end. Takes turns, or all events in order."""
@@ -122,7 +124,7 @@ class Transcript(ScrollView, can_focus=True):
             turns = split_turns([item for item in stored if not isinstance(item, Sequence)])
         self.clear()
         self._document.load(turns, unfolded=self._unfold_reasoning)
-        self._change()
+        self.flush()
 
     def clear(self) -> None:
         """Show an empty conversation."""
@@ -131,7 +133,13 @@ class Transcript(ScrollView, can_focus=True):
         self._cursor = None
         self._place = self._last_seen = Place(0, 0, 0, 0)
         self.following = True
-        self._change()
+        self.flush()
+
+    def flush(self) -> None:
+        """Show at once what arrived, without waiting for the clock."""
+        self._changed = True
+        self._rest_until = 0.0
+        self._tick()
 
     def copy_text(self, kind: CopyKind) -> str:
         """Return the original text of something, not as it is wrapped on the screen; empty where there is none."""
@@ -172,7 +180,7 @@ class Transcript(ScrollView, can_focus=True):
                         block.fold(folded)
                 turn.invalidate()
                 self._document.update(number)
-        self._change()
+        self.flush()
 
     def follow_end(self) -> None:
         """Go to the end and stay there."""
@@ -259,13 +267,21 @@ class Transcript(ScrollView, can_focus=True):
         if size != self.virtual_size:
             # Past the reactive, which would lay out the whole screen for every line that arrives.
             self.set_reactive(Widget.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
-            self.vertical_scrollbar.window_size = self.size.height
         if self.scroll_y != top:
             self._scrolls_itself = True
             self.scroll_target_y = top
             self.scroll_y = top
             self._scrolls_itself = False
+        self._move_scrollbar(top)
+
+    def _move_scrollbar(self, top: int) -> None:
+        """Bring the scrollbar up to date if its thumb is elsewhere by a cell: drawing it costs as much as the text."""
+        view, total = self.size.height, max(1, self._document.height)
+        thumb = (view * view // total, view * top // total, view)
+        if thumb != self._thumb:
+            self._thumb = thumb
+            bar = self.vertical_scrollbar
+            bar.window_size, bar.window_virtual_size, bar.position = view, total, top
 
     def _show(self, top: int) -> None:
         rows = self._document.rows(top, self.size.height)
@@ -291,7 +307,6 @@ class Transcript(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Take over where the user scrolled to; what the view does by itself changes nothing."""
-        self.vertical_scrollbar.position = new_value
         old, new = round(old_value), round(new_value)
         if self._scrolls_itself or old == new or self._laid_out_for != self.size or not self._document.turns:
             return
@@ -311,7 +326,7 @@ class Transcript(ScrollView, can_focus=True):
         """Draw rows. The base class, which draws the widget's box as well, is asked only where there is one."""
         self._painting = True
         try:
-            if self.gutter:
+            if self.styles.gutter:
                 return super().render_lines(crop)
             strips = [self.render_line(y) for y in crop.line_range]
         finally:
