@@ -12,7 +12,6 @@ from smol_chat.tools import (
     Preview,
     PythonLimits,
     PythonOutcome,
-    Range,
     ToolContext,
     ToolError,
     ToolOutput,
@@ -20,6 +19,7 @@ from smol_chat.tools import (
     tool,
 )
 
+_LONGEST = 100_000
 _MEGABYTE = 1024 * 1024
 
 
@@ -33,9 +33,11 @@ class ExecutePythonSettings:
 
 @tool(effect=Effect.EXECUTE, settings=ExecutePythonSettings, timeout=660)
 async def execute_python(
-    code: Annotated[str, "The last expression's value is shown too", Range(min=1, max=100_000)], *, ctx: ToolContext
+    code: Annotated[str, "The last expression's value is shown too"], *, ctx: ToolContext
 ) -> ToolOutput:
     """Run Python code in a sandbox and return what it prints."""
+    if len(code) > _LONGEST:
+        raise ToolError("limit", f"The code has {len(code):,} characters; at most {_LONGEST:,} can be run.")
     own = ctx.settings(ExecutePythonSettings)
     limits = PythonLimits(seconds=own.seconds, memory=own.memory_mb * _MEGABYTE)
     outcome = await ctx.sandbox.run_python(code, limits)

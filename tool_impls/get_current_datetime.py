@@ -53,15 +53,9 @@ async def get_current_datetime(
     offset = f"UTC{offset[:3]}:{offset[3:5]}"
     label = offset if name.startswith("UTC+") or name.startswith("UTC-") else f"{name}, {offset}"
     week = now.isocalendar()[1]
-    content = (
-        f"{now:%A}, {now.day} {now:%B %Y}, {now:%H:%M:%S} ({label})\n{now.isoformat(timespec='seconds')}, week {week}"
-    )
-    data: JsonObject = {
-        "iso": now.isoformat(timespec="seconds"),
-        "timezone": name,
-        "weekday": f"{now:%A}",
-        "week": week,
-    }
+    iso = now.isoformat(timespec="seconds")
+    content = f"{now:%A}, {now.day} {now:%B %Y}, {now:%H:%M:%S} ({label})\n{iso}, week {week}"
+    data: JsonObject = {"iso": iso, "timezone": name, "weekday": f"{now:%A}", "week": week}
     return ToolOutput(content, data=data)
 
 

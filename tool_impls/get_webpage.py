@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
 
 from smol_chat.tools import Effect, HttpResponse, JsonObject, Origin, Preview, ToolContext, ToolError, ToolOutput, tool
 
@@ -13,7 +12,7 @@ _LONGEST_TEXT = 400_000
 
 
 @tool(effect=Effect.NETWORK)
-async def get_webpage(url: Annotated[str, "Address beginning with https://"], *, ctx: ToolContext) -> ToolOutput:
+async def get_webpage(url: str, *, ctx: ToolContext) -> ToolOutput:
     """Fetch one web page and return its readable text."""
     address = url.strip()
     address = address if "://" in address else f"https://{address}"

@@ -34,8 +34,9 @@ async def list_directory(
 
 @list_directory.preview
 async def _preview(path: str, depth: int = 1, *, ctx: ToolContext) -> Preview:
-    deeper = "" if depth == 1 else f" and {depth - 1} more levels"
-    return Preview(f"List {ctx.files.relative(path)}{deeper}. The model sees names, sizes and dates.")
+    name = ctx.files.relative(path)
+    deeper = "" if depth == 1 else f", {depth} levels deep"
+    return Preview(f"List {'the workspace' if name == '.' else name}{deeper}. The model sees names, sizes and dates.")
 
 
 def _row(entry: Entry) -> str:

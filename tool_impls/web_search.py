@@ -20,6 +20,7 @@ _ADDRESSES = {
     "mojeek": "https://www.mojeek.com/search",
 }
 _SECONDS = 10
+_LONGEST_QUERY = 400
 _SNIPPET = 300
 
 _log = logging.getLogger(__name__)
@@ -55,12 +56,14 @@ def _hosts(own: WebSearchSettings) -> Sequence[str]:
 
 @tool(effect=Effect.NETWORK, hosts=_hosts, settings=WebSearchSettings)
 async def web_search(
-    query: Annotated[str, Range(min=1, max=400)],
+    query: str,
     max_results: Annotated[int, Range(min=1, max=20)] = 5,
     *,
     ctx: ToolContext,
 ) -> ToolOutput:
     """Search the web and return result titles, links and snippets."""
+    if not query.strip() or len(query) > _LONGEST_QUERY:
+        raise ToolError("invalid_arguments", f"A search takes 1 to {_LONGEST_QUERY} characters.")
     own = ctx.settings(WebSearchSettings)
     failures: list[ToolError] = []
     for name, address in _engines(own):

@@ -289,7 +289,7 @@ def _missing(root: int, parts: Parts) -> ToolError:
     with contextlib.suppress(OSError), _closing(open_folder(root, parts[:-1])) as folder:
         names = [entry.path for entry in _entries(folder) if entry.path.isprintable()]
         close = get_close_matches(parts[-1], names, n=3) if parts else []
-        near = f" There is {', '.join(repr(name) for name in close)}." if close else ""
+        near = f" There is {', '.join(repr('/'.join((*parts[:-1], name))) for name in close)}." if close else ""
     return ToolError("not_found", f"There is no {path!r} in the workspace.{near}")
 
 

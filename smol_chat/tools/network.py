@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ USER_AGENT = f"Mozilla/5.0 (compatible; smol-chat/{__version__})"
 MAX_BYTES = 8 * 1024 * 1024
 REDIRECTS = 5
 _MAX_URL = 8000
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 _REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 _HARMLESS = frozenset(("accept", "accept-language", "user-agent"))
 """Headers that may go on to another origin; any other could be a secret."""
@@ -310,8 +312,8 @@ def _parsed(url: str, params: Mapping[str, str] | None = None, *, base: httpx.UR
         )
     if parsed.userinfo:
         raise ToolError("blocked", "A web address may not hold a user name or password.")
-    if not parsed.host:
-        raise ToolError("invalid_arguments", f"{url[:200]!r} names no host.")
+    if not _HOST.fullmatch(_host(parsed)) or not 0 < _port(parsed) < 65536:
+        raise ToolError("invalid_arguments", f"{url[:200]!r} names no host and port that there can be.")
     return parsed
 
 

@@ -71,7 +71,7 @@ def _described(hint: object, default: object) -> JsonObject:
 def _schema(hint: object) -> JsonObject:
     if hint in _PLAIN:
         return {"type": _PLAIN[hint]}
-    if hint is Any or hint is JsonValue:
+    if hint is Any:
         return {}
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
