@@ -114,7 +114,7 @@ class XmlFrame:
         return position
 
     def _close(self, key: str, start: int, end: int, *, gap: int) -> None:
-        self.parameters.append(_Parameter(key, start, max(start, end)))
+        self.parameters.append(_Parameter(key, start, end))
         self._open, self.gap = None, gap
 
     def _not_closed(self) -> None:

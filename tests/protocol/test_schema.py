@@ -103,6 +103,7 @@ def test_what_is_no_object_is_told_as_such() -> None:
             [[1, "a"], ["a", 1, 2]],
         ),
         ({"type": "object", "additionalProperties": {"type": "integer"}}, [{"a": 1}], [{"a": "1"}]),
+        ({"type": "object", "patternProperties": {"^x-": {}}, "additionalProperties": False}, [{"x-a": 1}], [1]),
         ({"type": "object", "minProperties": 1, "maxProperties": 1}, [{"a": 1}], [{}, {"a": 1, "b": 2}]),
         ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, [1, None], ["1", 1.5]),
         (
@@ -215,6 +216,18 @@ def test_a_schema_of_any_shape_is_survived(schema: JsonObject) -> None:
     for value in values:
         assert all(isinstance(problem, str) for problem in problems(schema, value))
     assert typed(schema, {"x": "1", "y": "null"}).keys() == {"x", "y"}
+
+
+def test_a_schema_that_refers_to_itself_still_checks() -> None:
+    tree: JsonObject = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#"}}},
+        "anyOf": [{"$ref": "#"}, {"required": ["never"]}],
+    }
+    assert problems(tree, {"name": "a", "children": [{"name": "b"}, {"children": []}]}) == []
+    assert problems(tree, {"children": [{"children": [{"name": 3}]}]}) == [
+        "children[0].children[0].name: must be a string (got 3)"
+    ]
 
 
 def test_bottomless_nesting_is_told_not_raised() -> None:
@@ -349,6 +362,11 @@ def test_only_raw_strings_of_known_parameters_are_converted() -> None:
 )
 def test_a_pattern_that_could_take_forever_is_not_tried(pattern: str) -> None:
     assert matches(pattern, "a" * 2000 + "!") is None
+
+
+def test_how_long_a_text_is_checked_depends_on_the_pattern() -> None:
+    assert matches("^a*b", "a" * 4000) is False
+    assert matches("a*b", "a" * 4000) is None
 
 
 def test_usual_patterns_are_checked() -> None:

@@ -140,6 +140,9 @@ def test_a_call_cut_anywhere_before_is_truncated() -> None:
         ("invalid_xml", "<tool_call>\n<function>\n</function>\n</tool_call>"),
         ("invalid_json", "<tool_call><func<parameter=a>x</parameter>tion=write_file></function></tool_call>"),
         ("invalid_json", "<tool_call><parameter=a>x</parameter><function=write_file></function></tool_call>"),
+        ("invalid_xml", "<tool_call>\n<function=write_file>\n<parameter=a>\nx\n</parameter></tool_call>"),
+        ("invalid_xml", "<tool_call><function=write<parameter=a>x</parameter>_file></function></tool_call>"),
+        ("invalid_xml", "<tool_call><function=write_file></fun<parameter=a>x</parameter>ction></tool_call>"),
         ("invalid_xml", "<tool_call><function=write_file></function><parameter=a>x</parameter></tool_call>"),
         ("invalid_xml", xml_call(("a", "half \ud83c of a flower"))),
         (
