@@ -107,20 +107,24 @@ async def show_turn(conversation: Turns, prompt: str, output: Output) -> int:
 @contextmanager
 def _interrupts(cancel: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     cancelling: list[asyncio.Task[None]] = []
 
-    def first_time() -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
+    def restore() -> None:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+    def first_time() -> None:
+        restore()
         cancelling.append(loop.create_task(cancel()))
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in before:
         loop.add_signal_handler(number, first_time)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        restore()
         for task in cancelling:
             task.cancel()
 
