@@ -1,0 +1,238 @@
+"""The Textual app: theme, keys that work everywhere, orderly ends. What is on screen is the screens' business."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+from rich.console import RenderableType
+from textual import events
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import Provider
+from textual.screen import Screen
+from typing_extensions import override
+
+from smol_chat.errors import SmolChatError
+from smol_chat.ui.backend import Backend
+from smol_chat.ui.clipboard import in_tmux, load_tmux_buffer, osc52
+from smol_chat.ui.consent.guard import Keystrokes
+from smol_chat.ui.screens.chat import ChatScreen
+from smol_chat.ui.theme_shelf import ThemeShelf
+from smol_chat.ui.themes import VARIABLE_DEFAULTS
+
+log = logging.getLogger(__name__)
+
+_TITLE_ON = "\x1b[22;2t\x1b]2;smol-chat\x07"
+"""Keep the window's title on the terminal's stack and set ours; a constant, so nothing foreign gets into it."""
+_CLEAN = "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;2t"
+"""Switch off every mode a screen may have left on, and take the title back."""
+_AGAIN_S = 2.0
+"""Seconds in which a second ctrl+c quits."""
+
+
+def _command_provider() -> type[Provider]:
+    from smol_chat.ui.palette import CommandProvider  # late: start-up; the palette is opened seldom
+
+    return CommandProvider
+
+
+class SmolChatApp(App[int]):
+    """Own the theme, the keys of every screen, and the way out."""
+
+    TITLE = "smol-chat"
+    CSS_PATH = "smol_chat.tcss"
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {_command_provider}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "This page", show=False),
+        Binding("ctrl+p", "command_palette", "Find a command", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "Copy what is selected; else stop; twice: quit", show=False, system=True),
+        Binding("ctrl+q", "quit", "Quit", show=False, priority=True),
+    ]
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        conversation: str | None = None,
+        theme: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self._backend = backend
+        self._conversation = conversation
+        self._clock = clock
+        self.keystrokes = Keystrokes(clock)
+        self.shelf = ThemeShelf(self, backend.paths.themes, self._warn)
+        self._interrupted_at = float("-inf")
+        self._leaving = False
+        self.failure = ""
+        """What to say after the terminal is back, when the screen ended because of a fault."""
+        self._news = self.shelf.load()
+        name, problem = self.shelf.first(theme or backend.settings.ui.theme)
+        self._news += [problem] if problem else []
+        # Set before the first style is computed: a change afterwards would compute all of them again.
+        self.set_reactive(App.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    @override
+    def get_default_screen(self) -> Screen[None]:
+        """Begin with the chat."""
+        return ChatScreen(
+            self._backend, self.keystrokes, self.shelf, conversation=self._conversation, clock=self._clock
+        )
+
+    @override
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Define what some themes leave out."""
+        return VARIABLE_DEFAULTS
+
+    @property
+    def chat(self) -> ChatScreen | None:
+        """The chat screen, beneath whatever is open above it."""
+        return next((screen for screen in self.screen_stack if isinstance(screen, ChatScreen)), None)
+
+    def on_mount(self) -> None:
+        """Take over signals, watch the theme files, say what did not work."""
+        self.set_interval(1.0, self.shelf.look)
+        for problem in self._news:
+            self._warn(problem)
+        if not self.is_headless:
+            self._catch_signals()
+            if self._driver is not None:
+                self._driver.write(_TITLE_ON)
+
+    async def on_unmount(self) -> None:
+        """Free the engine and the journal; the terminal is the user's again by now."""
+        await self._backend.close()
+
+    @override
+    async def on_event(self, event: events.Event) -> None:
+        """Note every key and paste for the consent guard, whatever has the focus."""
+        if isinstance(event, (events.Key, events.Paste, events.AppFocus)) and not event.is_forwarded:
+            self.keystrokes.note()
+        await super().on_event(event)
+
+    @override
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by OSC 52; inside tmux through tmux, whose default refuses that from programs."""
+        super().copy_to_clipboard(text)
+        if in_tmux() and self._driver is not None:
+            self.run_worker(self._copy_in_tmux(text), group="clipboard", exclusive=True)
+
+    async def _copy_in_tmux(self, text: str) -> None:
+        if not await load_tmux_buffer(text) and self._driver is not None:
+            self._driver.write(osc52(text, tmux=True))
+
+    def action_help(self) -> None:
+        """Show every key and command."""
+        from smol_chat.ui.composer import Composer  # late: as the page itself
+        from smol_chat.ui.help import help_page
+        from smol_chat.ui.screens.sheet import SheetScreen
+        from smol_chat.ui.transcript.view import Transcript
+
+        if isinstance(self.screen, SheetScreen):
+            return
+        sections = (
+            ("Everywhere", self.BINDINGS),
+            ("Chat", ChatScreen.BINDINGS),
+            ("Composer", Composer.BINDINGS),
+            ("Conversation, when it has the focus", Transcript.BINDINGS),
+        )
+        self.push_screen(SheetScreen("Keys and commands", help_page(sections)))
+
+    def action_interrupt(self) -> None:
+        """Stop what runs; a second time within two seconds quits."""
+        now = self._clock()
+        if now - self._interrupted_at <= _AGAIN_S:
+            self.run_worker(self.action_quit(), group="quit")
+            return
+        self._interrupted_at = now
+        if self.chat is not None:
+            self.chat.action_stop()
+        self.notify("Press ctrl+c again to quit.", markup=False, timeout=_AGAIN_S)
+
+    @override
+    async def action_quit(self) -> None:
+        """End a running turn in an orderly way, then leave."""
+        await self._leave(0)
+
+    async def _leave(self, code: int) -> None:
+        if self._leaving:
+            return
+        self._leaving = True
+        if self.chat is not None:
+            await self.chat.wind_down()
+        self.exit(code, return_code=code)
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, ValueError):
+                loop.add_signal_handler(number, self._signalled, number)
+
+    def _signalled(self, number: signal.Signals) -> None:
+        self.run_worker(self._leave(128 + number), group="quit")
+
+    def _warn(self, sentence: str) -> None:
+        self.notify(sentence, severity="warning", markup=False, timeout=8)
+
+    @override
+    def _fatal_error(self) -> None:
+        """Log a fault whole and leave with one sentence instead of a traceback."""
+        self._fail(self._exception)
+
+    @override
+    def panic(self, *renderables: RenderableType) -> None:
+        """Leave with one sentence, whatever was to be printed."""
+        for renderable in renderables:
+            log.error("panic: %r", renderable)
+        self._fail(self._exception)
+
+    def _fail(self, error: Exception | None) -> None:
+        log.error("the screen ended because of a fault", exc_info=error)
+        self.failure = "smol-chat ended because of a fault of its own; your conversation is kept. Details are in"
+        self._close_messages_no_wait()
+
+
+def run_app(backend: Backend, *, conversation: str | None, theme: str | None) -> int:
+    """Run the screen until the user leaves; return the exit code.
+
+    Raises:
+        SmolChatError: the screen cannot be shown.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SmolChatError("smol-chat needs a terminal; in scripts use `smol-chat ask`.")
+    log_file = _log_to(backend.paths.logs)
+    app = SmolChatApp(backend, conversation=conversation, theme=theme)
+    try:
+        code = app.run()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(_CLEAN)
+            sys.stderr.flush()
+    if app.failure:
+        print(f"{app.failure} {log_file}.", file=sys.stderr)
+        return 1
+    return code or app.return_code or 0
+
+
+def _log_to(folder: Path) -> Path:
+    """Send log records to a rotating file unless somebody has done so; nothing may be printed over the screen."""
+    file = folder / "smol-chat.log"
+    root = logging.getLogger()
+    if not root.handlers:
+        from logging.handlers import RotatingFileHandler  # late: only the screen needs it
+
+        handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        root.addHandler(handler)
+    return file

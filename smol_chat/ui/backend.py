@@ -1,0 +1,115 @@
+"""What the screen needs from the rest of the program; the assembly provides it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from smol_chat.agent.consent import Approver
+from smol_chat.config import Settings
+from smol_chat.engine.base import EngineInfo
+from smol_chat.events import TurnEvent
+from smol_chat.paths import DataPaths
+
+if TYPE_CHECKING:  # their modules cost start-up time
+    from smol_chat.journal.store import ConversationSummary
+    from smol_chat.models.discover import InstalledModel
+    from smol_chat.tools.context import ToolWorkbench
+    from smol_chat.tools.registry import ToolRegistry
+
+
+class OpenConversation(Protocol):
+    """A conversation whose turns can be run, one at a time."""
+
+    @property
+    def id(self) -> str:
+        """Its id in the history."""
+        ...
+
+    @property
+    def past(self) -> Sequence[TurnEvent]:
+        """Events of its earlier turns."""
+        ...
+
+    @property
+    def tools_on(self) -> bool:
+        """Whether the model is offered tools."""
+        ...
+
+    def set_tools(self, on: bool) -> None:
+        """Offer tools from the next turn on, or no longer."""
+        ...
+
+    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """Stream one turn; consume inside `aclosing`."""
+        ...
+
+    async def cancel(self) -> None:
+        """End the running turn in an orderly way; its last event still comes."""
+        ...
+
+
+class Backend(Protocol):
+    """The parts behind the screen."""
+
+    @property
+    def settings(self) -> Settings:
+        """The user's settings."""
+        ...
+
+    @property
+    def paths(self) -> DataPaths:
+        """Where data lives."""
+        ...
+
+    @property
+    def workspace(self) -> Path:
+        """The folder tools may use."""
+        ...
+
+    @property
+    def model_name(self) -> str:
+        """Name of the chosen model; empty when there is none."""
+        ...
+
+    @property
+    def server(self) -> str:
+        """Address of the chosen server; empty when the model runs here."""
+        ...
+
+    def has_model(self) -> bool:
+        """Tell whether a model or a server is chosen or can be found."""
+        ...
+
+    def installed_models(self) -> list[InstalledModel]:
+        """Return the models found on this machine."""
+        ...
+
+    async def use_model(self, name: str) -> None:
+        """Choose another model (name or path) or server (URL)."""
+        ...
+
+    async def start_engine(self) -> EngineInfo:
+        """Load the model or reach the server; at once when that is done."""
+        ...
+
+    def registry(self) -> ToolRegistry:
+        """Return the tools; takes a moment the first time."""
+        ...
+
+    def workbench(self) -> ToolWorkbench:
+        """Return what calls run with."""
+        ...
+
+    def conversations(self) -> list[ConversationSummary]:
+        """Return the stored conversations, newest first."""
+        ...
+
+    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:
+        """Open a stored conversation, or begin a new one."""
+        ...
+
+    async def close(self) -> None:
+        """Free everything that was built."""
+        ...

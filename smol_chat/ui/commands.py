@@ -1,0 +1,151 @@
+"""Commands: what can be written after a slash, and what the palette offers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # the screen imports this module
+    from smol_chat.ui.screens.chat import ChatScreen
+
+
+class CommandProblem(Exception):
+    """Say in one sentence why a command cannot be carried out."""
+
+
+Handler = Callable[["ChatScreen", str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command; `argument` shows what may follow its name."""
+
+    name: str
+    summary: str
+    run: Handler
+    argument: str = ""
+
+
+COMMANDS: dict[str, Command] = {}
+
+
+def command(name: str, summary: str, argument: str = "") -> Callable[[Handler], Handler]:
+    """Register a function as the command `name`."""
+
+    def register(run: Handler) -> Handler:
+        COMMANDS[name] = Command(name, summary, run, argument)
+        return run
+
+    return register
+
+
+def is_command(text: str) -> bool:
+    """Tell whether a message is meant as a command: it begins with a slash and has one line."""
+    return text.startswith("/") and "\n" not in text
+
+
+def matching(text: str) -> list[Command]:
+    """Return the commands that fit what is written so far; none once an argument is being written."""
+    if not is_command(text) or " " in text:
+        return []
+    return [command for name, command in COMMANDS.items() if name.startswith(text[1:].lower())]
+
+
+async def run_command(chat: ChatScreen, text: str) -> None:
+    """Carry out a command.
+
+    Raises:
+        CommandProblem: there is no such command, or it cannot be carried out.
+    """
+    name, _, argument = text[1:].strip().partition(" ")
+    found = COMMANDS.get(name.lower())
+    if found is None:
+        raise CommandProblem(_unknown(name))
+    if argument and not found.argument:
+        raise CommandProblem(f"/{found.name} takes nothing after its name.")
+    await found.run(chat, argument.strip())
+
+
+def _unknown(name: str) -> str:
+    from difflib import get_close_matches  # late: needed for a mistyped command only
+
+    near = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
+    advice = f"did you mean /{near[0]}?" if near else "/help lists the commands."
+    return f"There is no command /{name[:40]}; {advice} Begin with a space to send it as a message."
+
+
+@command("help", "every key and command")
+async def _help(chat: ChatScreen, _: str) -> None:
+    await chat.run_action("app.help")
+
+
+@command("new", "begin a new conversation")
+async def _new(chat: ChatScreen, _: str) -> None:
+    await chat.open_conversation(None)
+
+
+@command("open", "go back to an earlier conversation")
+async def _open(chat: ChatScreen, _: str) -> None:
+    from smol_chat.ui.pickers import pick_conversation  # late: start-up; lists are opened seldom
+
+    await pick_conversation(chat)
+
+
+@command("model", "choose another model: a name, a GGUF file, or a server's address", "[name]")
+async def _model(chat: ChatScreen, argument: str) -> None:
+    if argument:
+        chat.choose_model(argument)
+    else:
+        from smol_chat.ui.pickers import pick_model  # late: as above
+
+        pick_model(chat)
+
+
+@command("theme", "choose how the screen looks", "[name]")
+async def _theme(chat: ChatScreen, argument: str) -> None:
+    if argument:
+        chat.choose_theme(argument)
+    else:
+        from smol_chat.ui.pickers import pick_theme  # late: as above
+
+        pick_theme(chat)
+
+
+@command("tools", "list the tools, or offer them to the model or not", "[on|off]")
+async def _tools(chat: ChatScreen, argument: str) -> None:
+    if not argument:
+        from smol_chat.ui.pickers import list_tools  # late: as above
+
+        await list_tools(chat)
+        return
+    if argument not in ("on", "off"):
+        raise CommandProblem("Write /tools, /tools on or /tools off.")
+    chat.set_tools(argument == "on")
+
+
+@command("copy", "copy the last answer, or the last code in it", "[code]")
+async def _copy(chat: ChatScreen, argument: str) -> None:
+    if argument not in ("", "code", "last"):
+        raise CommandProblem("Write /copy for the last answer or /copy code for the last code.")
+    chat.copy("last code" if argument == "code" else "last answer")
+
+
+@command("reasoning", "fold or open all reasoning", "[fold|open]")
+async def _reasoning(chat: ChatScreen, argument: str) -> None:
+    if argument not in ("", "fold", "open"):
+        raise CommandProblem("Write /reasoning fold or /reasoning open.")
+    if argument:
+        chat.transcript.fold_all_reasoning(argument == "fold")
+    else:
+        chat.transcript.toggle_reasoning()
+
+
+@command("stop", "stop the answer that is being written")
+async def _stop(chat: ChatScreen, _: str) -> None:
+    chat.action_stop()
+
+
+@command("quit", "leave; everything is kept")
+async def _quit(chat: ChatScreen, _: str) -> None:
+    await chat.app.run_action("app.quit")

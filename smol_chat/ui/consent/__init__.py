@@ -1,0 +1,1 @@
+"""Ask for consent: what will run, and an answer that cannot be given by accident."""

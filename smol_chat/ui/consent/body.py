@@ -1,0 +1,243 @@
+"""What would run, whole: the preview and every argument as numbered lines that can be scrolled to the end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from textual.cache import LRUCache
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from typing_extensions import override
+
+from smol_chat.agent.consent import ApprovalRequest
+from smol_chat.messages import JsonValue
+from smol_chat.sanitise import visible
+
+NUMBERED_FROM = 10
+"""Lines from which a text gets line numbers."""
+_HIGHLIGHT_LIMIT = 32 * 1024
+_WIDE_GAP = re.compile(r" {41,}")
+_MANY_BLANKS = 4
+_HOSTS_WIDTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line before wrapping: what stands in the gutter, and the text."""
+
+    gutter: str
+    text: Content
+
+
+def consent_lines(request: ApprovalRequest) -> list[Line]:
+    """Return everything the card must show of a request, in order."""
+    preview = request.preview
+    lines = [Line("", line.stylize("bold")) for line in _plain(preview.summary)] if preview.summary else []
+    if lists_hosts(request):
+        lines += [Line("", Content.assemble(("→ ", "$text-warning"), host_name(host))) for host in preview.hosts]
+    lines += _argument_lines(request)
+    if preview.body:
+        lines += _text_lines(preview.body, preview.language)
+    return lines
+
+
+def lists_hosts(request: ApprovalRequest) -> bool:
+    """Tell whether the hosts are too many for one line."""
+    return sum(len(host_name(host)) + 2 for host in request.preview.hosts) > _HOSTS_WIDTH
+
+
+def host_name(host: str) -> str:
+    """Return a host as it goes over the wire: letters that look alike have no place on a card."""
+    if host.isascii():
+        return visible(host, keep_newlines=False)
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ascii(host)
+
+
+def _argument_lines(request: ApprovalRequest) -> Iterator[Line]:
+    arguments = request.call.arguments
+    width = min(24, max((len(visible(name, keep_newlines=False)) for name in arguments), default=0)) + 2
+    for name, value in arguments.items():
+        label = Content.styled(f"{visible(name, keep_newlines=False):<{width}}", "$text-muted")
+        text, is_plain = argument_text(value)
+        if is_plain and text and text == request.preview.body:
+            yield Line("", label + Content.styled("the whole text below", "$text-muted"))
+        elif "\n" in text:
+            yield Line("", label + Content.styled(f"{text.count(chr(10)) + 1} lines", "$text-muted"))
+            yield from _text_lines(text, "")
+        else:
+            yield Line("", label + _line_content(visible(text, keep_newlines=False)))
+
+
+def argument_text(value: JsonValue) -> tuple[str, bool]:
+    """Return an argument as text, and whether that is the string itself rather than JSON.
+
+    A string that could be taken for something else (empty, spaces around it, the text of a number) is put in quotes.
+    """
+    if not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False, indent=None), False
+    if not value or (value != value.strip() and "\n" not in value):
+        return json.dumps(value, ensure_ascii=False), False
+    try:
+        json.loads(value)
+    except (ValueError, RecursionError):
+        return value, True
+    return json.dumps(value, ensure_ascii=False), False
+
+
+def _plain(text: str) -> list[Content]:
+    return [_marked(line) for line in Content(visible(text)).split("\n", allow_blank=True)]
+
+
+def _text_lines(text: str, language: str) -> list[Line]:
+    whole = _content(visible(text.expandtabs(4)), language)
+    raw = whole.split("\n", allow_blank=True)
+    number_width = len(str(len(raw))) if len(raw) >= NUMBERED_FROM else 0
+    lines: list[Line] = []
+    blanks = 0
+    for number, content in enumerate(raw, 1):
+        blanks = 0 if content.plain.strip() else blanks + 1
+        if blanks > _MANY_BLANKS:
+            continue
+        gutter = f"{number:>{number_width}} " if number_width else ""
+        lines.append(Line(gutter, _marked(content)))
+        if blanks == _MANY_BLANKS:
+            run = _blank_run(raw, number - 1)
+            if run:
+                lines.append(Line(" " * len(gutter), Content.styled(f"⟨{run} more blank lines⟩", "$text-warning")))
+    return lines
+
+
+def _blank_run(lines: list[Content], index: int) -> int:
+    """Count the blank lines that follow `index`."""
+    count = 0
+    for content in lines[index + 1 :]:
+        if content.plain.strip():
+            break
+        count += 1
+    return count
+
+
+def _content(text: str, language: str) -> Content:
+    if not language or len(text) > _HIGHLIGHT_LIMIT:
+        return Content(text)
+    from smol_chat.ui.consent.highlight import highlighted  # late: Pygments is heavy, most cards have no code
+
+    return highlighted(text, language)
+
+
+def _line_content(text: str) -> Content:
+    return _marked(Content(text))
+
+
+def _marked(content: Content) -> Content:
+    """Replace long runs of spaces, which push text out of sight, by their length."""
+    if _WIDE_GAP.search(content.plain) is None:
+        return content
+    parts: list[Content] = []
+    position = 0
+    for gap in _WIDE_GAP.finditer(content.plain):
+        parts += [content[position : gap.start()], Content.styled(f"⟨{len(gap[0])} spaces⟩", "$text-warning")]
+        position = gap.end()
+    return Content("").join([*parts, content[position:]])
+
+
+class ConsentBody(ScrollView, can_focus=False):
+    """Show the lines, wrapped to the width; tell when the last one has been in view."""
+
+    DEFAULT_CSS = """
+    ConsentBody {
+        height: auto;
+        max-height: 1fr;
+        background: transparent;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+    }
+    """
+
+    class SeenToTheEnd(Message):
+        """The last line has been in view."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        super().__init__()
+        self.seen = False
+        """Whether the last line has been in view."""
+        self._lines = lines
+        self._gutter = max((len(line.gutter) for line in lines), default=0)
+        self._rows: list[tuple[str, Content]] = []
+        self._width = 0
+        self._strips: LRUCache[int, Strip] = LRUCache(256)
+
+    @override
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Return the number of wrapped rows."""
+        self._wrap(width)
+        return len(self._rows)
+
+    @override
+    def notify_style_update(self) -> None:
+        """Forget what was rendered in the old colours."""
+        super().notify_style_update()
+        self._strips.clear()
+
+    @override
+    def render_line(self, y: int) -> Strip:
+        """Render one visible row."""
+        width = self.scrollable_content_region.width
+        self._wrap(width)
+        row = y + self.scroll_offset.y
+        if row >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        if (strip := self._strips.get(row)) is None:
+            strip = self._strips[row] = self._strip(row, width)
+        return strip
+
+    def on_resize(self) -> None:
+        """Wrap to the new width and see whether everything fits."""
+        self._wrap(self.scrollable_content_region.width)
+        self.virtual_size = Size(self._width, len(self._rows))
+        self.call_after_refresh(self._look)
+
+    @override
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Notice when the end comes into view."""
+        super().watch_scroll_y(old_value, new_value)
+        self._look()
+
+    def _look(self) -> None:
+        height = self.scrollable_content_region.height
+        if not self.seen and height > 0 and self.scroll_offset.y + height >= len(self._rows):
+            self.seen = True
+            self.post_message(self.SeenToTheEnd())
+
+    def _wrap(self, width: int) -> None:
+        if width == self._width or width <= 0:
+            return
+        self._width = width
+        self._strips.clear()
+        room = max(2, width - self._gutter)
+        self._rows = []
+        for line in self._lines:
+            folded = [line.text] if _fits(line.text, room) else line.text.fold(room)
+            self._rows.append((line.gutter, folded[0]))
+            self._rows += [(" " * len(line.gutter), part) for part in folded[1:]]
+        self.virtual_size = Size(width, len(self._rows))
+
+    def _strip(self, row: int, width: int) -> Strip:
+        gutter, text = self._rows[row]
+        content = Content.styled(gutter, "$text-disabled") + text
+        strip = Strip(content.render_segments(self.visual_style))
+        return strip.adjust_cell_length(width, self.rich_style)
+
+
+def _fits(text: Content, width: int) -> bool:
+    plain = text.plain
+    return len(plain) <= width and (plain.isascii() or text.cell_length <= width)

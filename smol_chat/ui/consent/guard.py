@@ -1,0 +1,168 @@
+"""Keep stray keys from giving consent: when a waiting card may listen, and what counts as an answer.
+
+Pure logic over an injected clock. Three rules, each a pause that typing does not leave and a decision does:
+
+* A card takes focus by itself only when the composer is empty and no key was pressed for `QUIET_S`.
+* A key that arrives within `READ_S` of that, or within `SETTLE_S` of another key, was typing and goes to the composer.
+* An answer counts once `SETTLE_S` has passed without another key. What changes something needs a second, separate key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+QUIET_S = 1.0
+"""Seconds without any key before a card takes focus. Pauses between words stay well below it."""
+READ_S = 0.5
+"""Seconds a card listens without taking an answer: nobody has read it yet."""
+SETTLE_S = 0.25
+"""Seconds around an answer in which no other key may come: shorter than a typist's pause, longer than key repeat."""
+CONFIRM_S = 5.0
+"""Seconds in which the second key of a confirmation is expected."""
+
+Choice = Literal["once", "session", "deny", "why", "help", "scroll"]
+"""What a key or a click can mean; `scroll`: a grant of what has not been seen to its end."""
+GRANTS: frozenset[Choice] = frozenset(("once", "session"))
+
+
+class Keystrokes:
+    """Remember when keys were pressed, whatever had the focus."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._last = float("-inf")
+        self._gap = float("inf")
+
+    def note(self) -> None:
+        """Count a key or a paste; to be called before it is handled."""
+        now = self.clock()
+        self._gap, self._last = now - self._last, now
+
+    @property
+    def alone(self) -> bool:
+        """Tell whether the last key came `SETTLE_S` or more after the one before it."""
+        return self._gap >= SETTLE_S
+
+    @property
+    def quiet_s(self) -> float:
+        """Return the seconds since the last key."""
+        return self.clock() - self._last
+
+
+def may_take_focus(keystrokes: Keystrokes, *, composer_empty: bool) -> bool:
+    """Tell whether a waiting card may take the focus without having been asked to."""
+    return composer_empty and keystrokes.quiet_s >= QUIET_S
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """The key was typing: `text` belongs to the composer, and the card stops listening."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The same key came again too soon (a held key, a double tap): nothing is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The key is taken as `choice`; it counts when `Answering.settled` says so."""
+
+    choice: Choice
+
+
+@dataclass(slots=True)
+class _Pending:
+    choice: Choice
+    text: str
+    at: float
+    confirms: bool
+
+
+class Answering:
+    """The answer to one card, on its way from keys or clicks to a choice."""
+
+    def __init__(self, keystrokes: Keystrokes, *, twice: bool) -> None:
+        """Begin without an answer.
+
+        Args:
+            keystrokes: when keys were pressed.
+            twice: granting needs a second key, because the call changes something.
+        """
+        self._keys = keystrokes
+        self._twice = twice
+        self._listening_since = float("inf")
+        self._shown_at = keystrokes.clock()
+        self._pending: _Pending | None = None
+        self._armed: Choice | None = None
+        self._armed_at = 0.0
+
+    @property
+    def armed(self) -> Choice | None:
+        """Return the grant that waits for its second key."""
+        if self._armed is not None and self._keys.clock() - self._armed_at > CONFIRM_S:
+            self._armed = None
+        return self._armed
+
+    def listen(self, *, reached: bool) -> None:
+        """Begin to listen. `reached`: the user went to the card, so it has been seen."""
+        now = self._keys.clock()
+        self._listening_since = now - READ_S if reached else now
+        self._forget()
+
+    def ignore(self) -> None:
+        """Stop listening: the focus went elsewhere."""
+        self._listening_since = float("inf")
+        self._forget()
+
+    def press(self, choice: Choice | None, text: str) -> Typed | Held | Taken | None:
+        """Judge one key. `choice` is what it stands for, None for a key that answers nothing; `text` what it types."""
+        pending, self._pending = self._pending, None
+        now = self._keys.clock()
+        if pending is not None and now - pending.at < SETTLE_S:
+            self._armed = None
+            return Held() if pending.text == text else Typed(pending.text + text)
+        if now - self._listening_since < READ_S or not self._keys.alone:
+            self._armed = None
+            return Typed(text)
+        if choice is None:
+            self._armed = None
+            return Typed(text) if text else None
+        self._pending = _Pending(choice, text, now, confirms=self._needs_second(choice))
+        return Taken(choice)
+
+    def click(self, choice: Choice) -> Choice | None:
+        """Judge a click on `choice`; return it when it counts at once."""
+        now = self._keys.clock()
+        self._pending = None
+        if now - self._shown_at < READ_S:
+            return None  # the card appeared under a click that was meant for something else
+        if not self._needs_second(choice):
+            if choice in GRANTS and self._twice and now - self._armed_at < SETTLE_S:
+                return None  # the second half of a double click
+            return choice
+        self._armed, self._armed_at = choice, now
+        return None
+
+    def settled(self) -> Choice | None:
+        """Return the choice that counts by now. To be asked a few times a second."""
+        pending = self._pending
+        if pending is None or self._keys.clock() - pending.at < SETTLE_S:
+            return None
+        self._pending = None
+        if pending.confirms:
+            self._armed, self._armed_at = pending.choice, self._keys.clock()
+            return None
+        self._armed = None
+        return pending.choice
+
+    def _needs_second(self, choice: Choice) -> bool:
+        return self._twice and choice in GRANTS and self.armed != choice
+
+    def _forget(self) -> None:
+        self._pending = None
+        self._armed = None

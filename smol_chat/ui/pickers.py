@@ -1,0 +1,86 @@
+"""The lists that commands open: conversations, models, themes, tools. Imported when first opened."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from smol_chat.sanitise import visible
+from smol_chat.ui.consent.card import EFFECTS
+from smol_chat.ui.screens.picker import PickerScreen, Row
+from smol_chat.ui.screens.sheet import SheetScreen
+
+if TYPE_CHECKING:  # the screen's commands import this module
+    from smol_chat.tools.registry import ToolRegistry
+    from smol_chat.ui.screens.chat import ChatScreen
+
+
+async def pick_conversation(chat: ChatScreen) -> None:
+    """Let the user go back to an earlier conversation."""
+    summaries = await asyncio.to_thread(chat.backend.conversations)
+    rows = [
+        Row(summary.id, summary.title or "(no text)", f"{_date(summary.updated)} · {_count(summary.turns, 'turn')}")
+        for summary in summaries
+    ]
+
+    def opened(conversation_id: str | None) -> None:
+        if conversation_id is not None:
+            chat.run_worker(chat.open_conversation(conversation_id), group="command")
+
+    chat.app.push_screen(PickerScreen("Conversations", rows, empty="No conversation is stored that fits."), opened)
+
+
+def pick_model(chat: ChatScreen) -> None:
+    """Let the user choose one of the models on this machine."""
+    rows = [
+        Row(str(model.path), model.name, f"{model.size_bytes / 1e9:.1f} GB · {model.source}")
+        for model in chat.backend.installed_models()
+    ]
+
+    def chosen(path: str | None) -> None:
+        if path is not None:
+            chat.choose_model(path)
+
+    empty = "No such model here. /model takes a GGUF file's path or a server's address."
+    chat.app.push_screen(PickerScreen("Models on this machine", rows, empty=empty), chosen)
+
+
+def pick_theme(chat: ChatScreen) -> None:
+    """Let the user choose a theme."""
+    rows = [Row(name, name, "in use" if name == chat.app.theme else "") for name in chat.shelf.names]
+
+    def chosen(name: str | None) -> None:
+        if name is not None:
+            chat.choose_theme(name)
+
+    chat.app.push_screen(PickerScreen("Themes", rows), chosen)
+
+
+async def list_tools(chat: ChatScreen) -> None:
+    """Show what the model can ask for."""
+    registry = await asyncio.to_thread(chat.backend.registry)
+    chat.app.push_screen(SheetScreen("Tools", tools_page(registry)))
+
+
+def tools_page(registry: ToolRegistry) -> Content:
+    """Return one paragraph for each tool: its name, what it does to the world, what the model is told."""
+    parts: list[Content] = [Content("")]
+    for name in registry.names():
+        tool = registry.get(name)
+        if tool is None:
+            continue
+        title = Content.assemble((f"{visible(name):<24}", "bold $text-primary"), (EFFECTS[tool.effect], "$text-muted"))
+        parts += [title, Content(f"  {visible(tool.schema.description)}"), Content("")]
+    parts += [Content.styled(visible(problem), "$text-warning") for problem in registry.problems]
+    return Content("\n").join(parts)
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

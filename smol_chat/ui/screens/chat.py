@@ -1,0 +1,421 @@
+"""The chat: routes what happens in a turn to the widgets, and what the user does to the conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+
+from smol_chat.engine.base import EngineInfo
+from smol_chat.errors import SmolChatError
+from smol_chat.events import Decided, Notice, ToolFinished, TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.ui import commands
+from smol_chat.ui.backend import Backend, OpenConversation
+from smol_chat.ui.composer import Composer
+from smol_chat.ui.consent.approver import CardApprover
+from smol_chat.ui.consent.card import ApprovalCard
+from smol_chat.ui.consent.dock import ApprovalDock
+from smol_chat.ui.consent.guard import Keystrokes
+from smol_chat.ui.hints import CommandHints
+from smol_chat.ui.history import InputHistory
+from smol_chat.ui.queue import MessageQueue
+from smol_chat.ui.status import StatusLine
+from smol_chat.ui.theme_shelf import ThemeShelf
+from smol_chat.ui.topbar import TopBar
+from smol_chat.ui.transcript.view import CopyKind, Transcript
+from smol_chat.ui.turns import TurnRunner
+
+
+class ChatScreen(Screen[None]):
+    """One conversation on screen. Widgets hold what they show; the conversation and its journal hold the truth."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "stop", "Stop the answer", show=False),
+        Binding("ctrl+r", "toggle_reasoning", "Open or fold the reasoning", show=False),
+        Binding("ctrl+y", "copy_last", "Copy the last answer", show=False),
+        Binding("ctrl+n", "new", "New conversation", show=False),
+        Binding("ctrl+o", "question", "Go to the question that waits, and back", show=False),
+        Binding("ctrl+l", "composer", "Go to the composer; from there to the conversation", show=False),
+        Binding("pageup", "scroll(-1)", "Scroll the conversation up", show=False),
+        Binding("pagedown", "scroll(1)", "Scroll the conversation down", show=False),
+        Binding("ctrl+home", "scroll_home", "Beginning of the conversation", show=False),
+        Binding("ctrl+end", "scroll_end", "End of the conversation, and follow it", show=False),
+        Binding("ctrl+d", "app.quit", "Quit", show=False),
+    ]
+    AUTO_FOCUS = "Composer"
+
+    def __init__(
+        self,
+        backend: Backend,
+        keystrokes: Keystrokes,
+        shelf: ThemeShelf,
+        *,
+        conversation: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__()
+        self.backend = backend
+        self.shelf = shelf
+        self._first = conversation
+        self._conversation: OpenConversation | None = None
+        self._engine: EngineInfo | None = None
+        self._has_turns = False
+        self._turns = TurnRunner(self._route)
+        self._approver = CardApprover(self._questions_changed)
+        self.transcript = Transcript(id="transcript")
+        self._topbar = TopBar(backend.workspace)
+        self._dock = ApprovalDock(keystrokes)
+        self._queue = MessageQueue()
+        self._hints = CommandHints()
+        self._composer = Composer(InputHistory(backend.paths.root / "input_history.jsonl"))
+        self._status = StatusLine(clock)
+
+    def compose(self) -> ComposeResult:
+        """Stack the parts from the top to the bottom of the screen."""
+        yield self._topbar
+        yield self.transcript
+        yield self._dock
+        yield self._queue
+        yield self._hints
+        yield self._composer
+        yield self._status
+
+    def on_mount(self) -> None:
+        """Show the empty chat first, then load what is heavy."""
+        if not self.backend.settings.ui.show_reasoning:
+            self.transcript.fold_all_reasoning(True)
+        self._show_model(loading=True)
+        self.call_after_refresh(self._begin)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Let a card know how much room there is."""
+        self._dock.fit(event.size.height)
+
+    # --- model and conversation -----------------------------------------------------------------
+
+    def _begin(self) -> None:
+        try:
+            if self.backend.has_model():
+                self._load(self._open_and_load(self._first))
+                return
+            problem = ""
+        except SmolChatError as error:
+            problem = error.message
+        self._no_model(problem)
+
+    def _no_model(self, problem: str) -> None:
+        from smol_chat.ui.screens.first_start import FirstStart  # late: start-up; seldom needed
+
+        self._show_model(loading=False)
+        self.app.push_screen(FirstStart(self.backend, problem), self._model_chosen)
+
+    def _model_chosen(self, info: EngineInfo | None) -> None:
+        if info is None:
+            self.say("No model is loaded yet: /model chooses one.")
+        else:
+            self._load(self._open_and_load(self._first))
+
+    async def _open_and_load(self, conversation_id: str | None) -> None:
+        """Show the conversation, then load the model behind it; a failure is one sentence, and the chat stays."""
+        self._engine = None
+        self._show_model(loading=True)
+        try:
+            await self._open(conversation_id)
+            self._engine = await self.backend.start_engine()
+        except SmolChatError as error:
+            self.say(error.message)
+            self.say("Choose another model with /model, or start again with --model or --server.")
+        self._show_model(loading=False)
+        if self._engine is not None:
+            self._status.show_context(0, self._engine.context_size)
+            self._advance()
+
+    async def _open(self, conversation_id: str | None) -> None:
+        self._conversation = None
+        conversation = await self.backend.open_conversation(self._approver, conversation_id)
+        self.transcript.clear()
+        if conversation.past:
+            self.transcript.load(conversation.past)
+        self._conversation = conversation
+        self._has_turns = bool(conversation.past)
+        self._topbar.show_sandbox(await asyncio.to_thread(lambda: self.backend.workbench().sandbox.name))
+        for problem in self.backend.registry().problems:
+            self.say(problem)
+
+    async def open_conversation(self, conversation_id: str | None) -> None:
+        """Leave this conversation, which is kept, and open another one or begin a new one."""
+        await self.wind_down()
+        self._queue.clear()
+        self._load(self._open_and_load(conversation_id))
+        self._composer.focus()
+
+    def choose_model(self, name: str) -> None:
+        """Use another model from now on, in this conversation."""
+        self._load(self._change_model(name))
+
+    async def _change_model(self, name: str) -> None:
+        await self.wind_down()
+        try:
+            await self.backend.use_model(name)
+        except SmolChatError as error:
+            self.say(error.message)
+            return
+        here = self._conversation
+        await self._open_and_load(here.id if here is not None and self._has_turns else None)
+
+    def _show_model(self, *, loading: bool) -> None:
+        try:
+            name = self.backend.model_name
+        except SmolChatError:
+            name = ""  # said in full where the model is loaded
+        name = self._engine.name if self._engine is not None else name
+        loading = loading and bool(name)
+        self._topbar.show_model(name, loading=loading, server=server_host(self.backend.server))
+        self._status.show_activity(f"loading {name}, you can write already" if loading else "")
+        self._composer.placeholder = Content(
+            "Write a message; it is sent when the model is loaded" if loading else "Write a message, / for commands"
+        )
+
+    # --- turns ----------------------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Begin the next turn when there is something to send and nothing in the way."""
+        if self._turns.running or self._conversation is None or self._engine is None:
+            return
+        text = self._queue.next()
+        self._composer.recallable = len(self._queue) > 0
+        if text is not None:
+            self._turns.begin(self._conversation)
+            self.run_worker(self._run_turn(text), group="turn")
+
+    async def _run_turn(self, text: str) -> None:
+        await self._turns.run(text)
+        self._advance()
+
+    def _route(self, event: TurnEvent) -> None:
+        self.transcript.feed(event)
+        self._status.feed(event)
+        match event:
+            case TurnStarted():
+                self._has_turns = True
+            case Decided(call_id=call_id):
+                self._approver.withdraw(call_id)
+            case ToolFinished(result):
+                self._approver.withdraw(result.call_id)
+            case TurnFinished(reason="stop" | "length" | "limit" | "refused"):
+                self._turn_ended()
+            case TurnFinished() | TurnFailed():
+                self._queue.hold()
+                self._turn_ended()
+            case _:
+                pass  # the two readers above take in everything; only these concern the screen itself
+
+    def _turn_ended(self) -> None:
+        self._approver.withdraw()
+        if self.backend.settings.ui.bell:
+            self.app.bell()
+
+    async def wind_down(self) -> None:
+        """End what is running in an orderly way."""
+        await self._turns.wind_down()
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence of our own in the conversation."""
+        self.transcript.feed(Notice(sentence))
+
+    def _load(self, work: Awaitable[None]) -> None:
+        self.run_worker(work, group="model", exclusive=True)
+
+    # --- consent --------------------------------------------------------------------------------
+
+    def _questions_changed(self) -> None:
+        if not self.is_running:
+            return
+        request = self._approver.current
+        had_focus = self._dock.card is not None and self._dock.card.has_focus_within
+        self._dock.show(request)
+        self._status.show_questions(self._approver.waiting)
+        if had_focus:
+            self._composer.focus()
+        if request is not None and self.backend.settings.ui.bell:
+            self.app.bell()
+
+    def on_approval_card_answered(self, event: ApprovalCard.Answered) -> None:
+        """Pass the answer on to whoever asked."""
+        self._composer.focus()
+        self._approver.answer(event.request, event.decision)
+
+    def on_approval_card_typing(self, event: ApprovalCard.Typing) -> None:
+        """Give the composer what was typed while a card had the focus."""
+        self._composer.append(event.text)
+
+    def on_approval_card_help_wanted(self) -> None:
+        """Explain the answers."""
+        self.run_command_line("/help")
+
+    # --- the composer ---------------------------------------------------------------------------
+
+    def on_composer_written(self, event: Composer.Written) -> None:
+        """Follow what is being written: the list of commands, and whether a card may take the focus."""
+        self._dock.composer_empty = not event.text
+        found = commands.matching(event.text)
+        self._hints.show(found)
+        self._composer.choosing = bool(found)
+
+    async def on_composer_pick(self, event: Composer.Pick) -> None:
+        """Move in the list of commands, or take one of it."""
+        match event.step:
+            case "up" | "down":
+                self._hints.move(-1 if event.step == "up" else 1)
+            case "reach" if self._dock.card is not None:
+                self._dock.card.reach()
+            case "reach":
+                self.focus_next()
+            case "complete" | "run":
+                self._complete(run=event.step == "run")
+
+    def _complete(self, *, run: bool) -> None:
+        chosen = self._hints.chosen
+        if chosen is None:
+            return
+        written = self._composer.text.removeprefix("/").lower()
+        self._composer.write(f"/{chosen.name}" if run else f"/{chosen.name} ")
+        if run and (written == chosen.name or not chosen.argument):
+            self._composer.send()
+
+    def on_composer_sent(self, event: Composer.Sent) -> None:
+        """Carry out a command, or put the message where it will be sent next."""
+        if commands.is_command(event.text):
+            self.run_command_line(event.text)
+            return
+        self._queue.add(event.text)
+        self._composer.recallable = True
+        self._advance()
+
+    def on_composer_send_on(self) -> None:
+        """Send what was held after a stop."""
+        self._queue.release()
+        self._advance()
+
+    def on_composer_recall_wanted(self) -> None:
+        """Take the last queued message back for editing."""
+        text = self._queue.recall()
+        self._composer.recallable = len(self._queue) > 0
+        if text is not None:
+            self._composer.write(text)
+
+    async def on_composer_quit_wanted(self) -> None:
+        """Leave."""
+        await self.run_action("app.quit")
+
+    def run_command_line(self, text: str) -> None:
+        """Carry out a command in its own time."""
+        self.run_worker(self._run_command(text), group="command")
+
+    async def _run_command(self, text: str) -> None:
+        try:
+            await commands.run_command(self, text)
+        except commands.CommandProblem as problem:
+            self.say(str(problem))
+        except SmolChatError as error:
+            self.say(error.message)
+
+    # --- keys -----------------------------------------------------------------------------------
+
+    def action_stop(self) -> None:
+        """Close the list of commands, or stop the turn."""
+        if self._hints.chosen is not None:
+            self._hints.show([])
+            self._composer.choosing = False
+        elif self._turns.running:
+            self._status.show_activity("stopping")
+            self.run_worker(self._turns.cancel(), group="stop")
+
+    def action_toggle_reasoning(self) -> None:
+        """Open or fold the nearest reasoning."""
+        self.transcript.toggle_reasoning()
+
+    def action_copy_last(self) -> None:
+        """Copy the last answer."""
+        self.copy("last answer")
+
+    def copy(self, kind: CopyKind) -> None:
+        """Copy the last answer or the last code as it was written."""
+        text = self.transcript.copy_text(kind)
+        if text:
+            self.copy_text(text)
+        else:
+            self.app.notify(f"There is no {kind.removeprefix('last ')} to copy yet.", markup=False)
+
+    def copy_text(self, text: str) -> None:
+        """Put text on the clipboard and say so."""
+        self.app.copy_to_clipboard(text)
+        self.app.notify(f"Copied {len(text):,} characters.", markup=False, timeout=2)
+
+    def on_transcript_copy_requested(self, event: Transcript.CopyRequested) -> None:
+        """Copy what the cursor stands on."""
+        self.copy_text(event.text)
+
+    async def action_new(self) -> None:
+        """Begin a new conversation."""
+        await self.open_conversation(None)
+
+    def action_question(self) -> None:
+        """Go to the card that waits, or back to the composer."""
+        card = self._dock.card
+        if card is not None and not card.has_focus_within:
+            card.reach()
+        else:
+            self._composer.focus()
+
+    def action_composer(self) -> None:
+        """Go to the composer; from there to the conversation."""
+        (self.transcript if self._composer.has_focus else self._composer).focus()
+
+    def action_scroll(self, pages: int) -> None:
+        """Scroll the conversation by pages."""
+        (self.transcript.action_page_up if pages < 0 else self.transcript.action_page_down)()
+
+    def action_scroll_home(self) -> None:
+        """Go to the beginning of the conversation."""
+        self.transcript.action_scroll_home()
+
+    def action_scroll_end(self) -> None:
+        """Go to the end of the conversation and follow it."""
+        self.transcript.action_scroll_end()
+
+    def choose_theme(self, name: str) -> None:
+        """Change how the screen looks, now and for the next start."""
+        if problem := self.shelf.choose(name):
+            self.say(problem)
+        else:
+            self.run_worker(self._remember_theme(name), group="remember", exclusive=True)
+
+    async def _remember_theme(self, name: str) -> None:
+        from smol_chat.config.edit import write_setting  # late: start-up
+
+        try:
+            await asyncio.to_thread(write_setting, Path(self.backend.settings.where.file), "ui.theme", name)
+        except SmolChatError as error:
+            self.say(error.message)
+
+    def set_tools(self, on: bool) -> None:
+        """Offer the tools to the model from the next turn on, or no longer."""
+        if self._conversation is None:
+            self.say("No conversation is open yet.")
+            return
+        self._conversation.set_tools(on)
+        self.say("Tools are on from the next message." if on else "Tools are off from the next message.")
+
+
+def server_host(url: str) -> str:
+    """Return the host a server runs on; empty for no server."""
+    return url.partition("://")[2].partition("/")[0].rpartition("@")[2] if url else ""

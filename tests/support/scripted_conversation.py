@@ -1,0 +1,235 @@
+"""A backend for the screen that plays scripts: lists of events, questions to the real approver, pauses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Union, cast
+
+from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
+from smol_chat.config import Settings
+from smol_chat.engine.base import EngineInfo
+from smol_chat.errors import SmolChatError
+from smol_chat.events import (
+    Decided,
+    ToolCallProposed,
+    ToolFinished,
+    ToolStarted,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from smol_chat.journal.store import ConversationSummary
+from smol_chat.messages import JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.models.discover import InstalledModel
+from smol_chat.paths import DataPaths
+from smol_chat.tools.registry import ToolRegistry
+from smol_chat.tools.spec import Effect, Preview
+
+if TYPE_CHECKING:
+    from smol_chat.tools.context import ToolWorkbench
+
+USAGE = Usage(prompt_tokens=812, reused_tokens=640, completion_tokens=96)
+TIMINGS = Timings(ttft_ms=840, prompt_tok_s=240.0, decode_tok_s=22.4)
+DONE = TurnFinished("stop", USAGE, TIMINGS)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Propose calls of one round and put them to the approver all at once; allowed ones run and give `result`."""
+
+    requests: tuple[ApprovalRequest, ...]
+    result: str = "done"
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Wait until the test goes on."""
+
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class Crash:
+    """Raise what no session should."""
+
+    error: Exception
+
+
+Step = Union[TurnEvent, Ask, Pause, Crash]
+
+
+def request(
+    name: str,
+    arguments: JsonObject,
+    *,
+    effect: Effect = Effect.NETWORK,
+    preview: Preview | None = None,
+    call_id: str = "call_1",
+    position: int = 1,
+    batch: int = 1,
+) -> ApprovalRequest:
+    """Make a request as the session would."""
+    return ApprovalRequest(ToolCall(call_id, name, arguments), effect, preview or Preview(""), position, batch)
+
+
+class ScriptedConversation:
+    """Play one script for each turn, in order; fail when there is no script left."""
+
+    def __init__(self, scripts: Sequence[Sequence[Step]], past: Sequence[TurnEvent] = (), id: str = "conv-1") -> None:
+        self.id = id
+        self.past = list(past)
+        self.tools_on = True
+        self.sent: list[str] = []
+        self.decisions: list[tuple[str, Decision]] = []
+        self.approver: Approver | None = None
+        self._scripts = list(scripts)
+        self._cancelled = asyncio.Event()
+
+    def set_tools(self, on: bool) -> None:
+        self.tools_on = on
+
+    async def cancel(self) -> None:
+        self._cancelled.set()
+
+    async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        assert self._scripts, "the script has run out"
+        self.sent.append(text)
+        self._cancelled.clear()
+        yield TurnStarted(self.id, text)
+        for step in self._scripts.pop(0):
+            if self._cancelled.is_set():
+                break
+            match step:
+                case Ask():
+                    for event in self._proposed(step):
+                        yield event
+                    for event in await self._unless_cancelled(self._asked(step)) or []:
+                        yield event
+                case Pause(go_on):
+                    await self._unless_cancelled(_nothing_after(go_on))
+                case Crash(error):
+                    raise error
+                case TurnFinished() | TurnFailed():
+                    yield step
+                    return
+                case _:
+                    yield step
+        yield TurnFinished("cancelled", USAGE, TIMINGS) if self._cancelled.is_set() else DONE
+
+    def _proposed(self, step: Ask) -> list[TurnEvent]:
+        return [ToolCallProposed(asked.call) for asked in step.requests]
+
+    async def _asked(self, step: Ask) -> list[TurnEvent]:
+        assert self.approver is not None
+        decisions = await asyncio.gather(*(self.approver.decide(asked) for asked in step.requests))
+        events: list[TurnEvent] = []
+        for asked, decision in zip(step.requests, decisions, strict=True):
+            self.decisions.append((asked.call.id, decision))
+            events += _outcome(asked.call, decision, step.result)
+        return events
+
+    async def _unless_cancelled(self, work: object) -> list[TurnEvent] | None:
+        task = asyncio.ensure_future(cast("asyncio.Future[list[TurnEvent]]", work))
+        stop = asyncio.ensure_future(self._cancelled.wait())
+        try:
+            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+            return task.result() if task.done() else None
+        finally:
+            for waiting in (task, stop):
+                waiting.cancel()
+            await asyncio.gather(task, stop, return_exceptions=True)
+
+
+async def _nothing_after(go_on: asyncio.Event) -> list[TurnEvent]:
+    await go_on.wait()
+    return []
+
+
+def _outcome(call: ToolCall, decision: Decision, result: str) -> list[TurnEvent]:
+    decided = Decided(
+        call.id,
+        "allow" if decision.allowed else "deny",
+        decision.by,
+        call.arguments,
+        scope=decision.scope,
+        reason=decision.reason,
+    )
+    if not decision.allowed:
+        failure = ToolFailure("denied", decision.reason or "denied by you")
+        refused = ToolResult(call.id, call.name, ok=False, content=failure.message, error=failure)
+        return [decided, ToolFinished(refused)]
+    return [decided, ToolStarted(call.id), ToolFinished(ToolResult(call.id, call.name, content=result, duration_ms=31))]
+
+
+class _Sandbox:
+    name = "landlock"
+
+
+class _Workbench:
+    sandbox = _Sandbox()
+
+
+class ScriptedBackend:
+    """Everything behind the screen, in memory but for the data folder."""
+
+    def __init__(self, root: Path, scripts: Sequence[Sequence[Step]] = (), *, past: Sequence[TurnEvent] = ()) -> None:
+        self.settings = Settings()
+        self.paths = DataPaths(root)
+        self.paths.create()
+        self.workspace = root / "work"
+        self.model_name = "smol-tools-4b-Q4_K_M"
+        self.server = ""
+        self.opened: list[str | None] = []
+        self.used_models: list[str] = []
+        self.load_error: SmolChatError | None = None
+        self.loaded = asyncio.Event()
+        self.loaded.set()
+        self.models: list[InstalledModel] = []
+        self.stored: list[ConversationSummary] = []
+        self.tools = ToolRegistry()
+        self.closed = False
+        self.conversation = ScriptedConversation(scripts, past)
+
+    def has_model(self) -> bool:
+        return bool(self.model_name)
+
+    def installed_models(self) -> list[InstalledModel]:
+        return self.models
+
+    async def use_model(self, name: str) -> None:
+        self.used_models.append(name)
+        if name.startswith("missing"):
+            raise SmolChatError(f"There is no model {name!r}; check the path.")
+        self.model_name = name
+        self.load_error = None
+
+    async def start_engine(self) -> EngineInfo:
+        await self.loaded.wait()
+        if self.load_error is not None:
+            raise self.load_error
+        return EngineInfo(self.model_name, 4096, "scripted")
+
+    def registry(self) -> ToolRegistry:
+        return self.tools
+
+    def workbench(self) -> ToolWorkbench:
+        return cast("ToolWorkbench", _Workbench())  # the screen reads one name of it
+
+    def conversations(self) -> list[ConversationSummary]:
+        return self.stored
+
+    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> ScriptedConversation:
+        self.opened.append(conversation_id)
+        self.conversation.approver = approver
+        return self.conversation
+
+    async def close(self) -> None:
+        self.closed = True
+
+    def with_theme(self, name: str) -> ScriptedBackend:
+        self.settings = replace(self.settings, ui=replace(self.settings.ui, theme=name))
+        return self
