@@ -154,7 +154,8 @@ async def stream(count: int, rate: float) -> None:
         print(
             f"{count:,} tokens at {rate or 'unlimited'}/s: {time.process_time() - cpu:.2f} CPU s in "
             f"{time.perf_counter() - started:.1f} s, {len(spent)} layouts, "
-            f"median {spent[len(spent) // 2] * 1e3:.1f} ms, longest {spent[-1] * 1e3:.1f} ms, drawn {drawn * 1e3:.0f} ms after the end"
+            f"median {spent[len(spent) // 2] * 1e3:.1f} ms, longest {spent[-1] * 1e3:.1f} ms, "
+            f"drawn {drawn * 1e3:.0f} ms after the end"
         )
 
 

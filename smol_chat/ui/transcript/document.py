@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from smol_chat.events import TurnEvent, TurnStarted
-from smol_chat.ui.transcript.blocks import Block
+from smol_chat.ui.transcript.blocks import Block, ReasoningBlock
 from smol_chat.ui.transcript.lines import Line
 from smol_chat.ui.transcript.pieces import Piece
 from smol_chat.ui.transcript.turns import Turn
@@ -78,9 +78,7 @@ class Document:
         """Return what stands at a row counted from the top; builds that turn."""
         index, rest = self._heights.find(row)
         turn = self.turns[index]
-        if not turn.is_built:
-            turn.blocks  # noqa: B018  builds it
-            self.update(index)
+        self._blocks(index)
         at = turn.slot_at(rest, self.width)
         slots = turn.slots()
         if not slots:
@@ -91,6 +89,7 @@ class Document:
 
     def row_of(self, place: Place) -> int:
         """Return at which row, counted from the top, a place is; the nearest one where it is gone."""
+        self._blocks(place.turn)
         turn = self.turns[place.turn]
         slots = turn.slots()
         if not slots:
@@ -120,7 +119,7 @@ class Document:
         if not self.turns:
             return
         last = len(self.turns) - 1
-        for turn, index in self._backward(Place(last, len(self.turns[last].blocks) + 1, 0, 0), inclusive=True):
+        for turn, index in self._backward(Place(last, len(self._blocks(last)) + 1, 0, 0), inclusive=True):
             if rows <= 0:
                 break
             rows -= self._lay_out(turn, index)
@@ -141,6 +140,8 @@ class Document:
 
     def between(self, start: Place, end: Place) -> Iterator[Row]:
         """Yield the rows from one place to another, laying them out."""
+        if not self.turns:
+            return
         for turn, index in self._forward(start):
             for row in self._piece_rows(turn, index):
                 if row.place > end:
@@ -152,20 +153,35 @@ class Document:
         """Return the block a place is in."""
         if place.turn >= len(self.turns):
             return None
-        blocks = self.turns[place.turn].blocks
+        blocks = self._blocks(place.turn)
         return blocks[place.block] if place.block < len(blocks) else None
 
     def starts(self, place: Place, step: int) -> Place | None:
         """Return the place of the next (`step` 1) or previous (-1) block."""
         turn, block = place.turn, place.block + step
         while 0 <= turn < len(self.turns):
-            blocks = self.turns[turn].blocks
-            self.update(turn)
+            blocks = self._blocks(turn)
             if 0 <= block < len(blocks):
                 return Place(turn, block, 0, 0)
             turn += step
-            block = 0 if step > 0 else (len(self.turns[turn].blocks) - 1 if turn >= 0 else 0)
+            block = 0 if step > 0 or turn < 0 else len(self._blocks(turn)) - 1
         return None
+
+    def newest_first(self) -> Iterator[Block]:
+        """Yield all blocks from the end; turns are built on the way."""
+        for index in range(len(self.turns) - 1, -1, -1):
+            yield from reversed(self._blocks(index))
+
+    def fold_reasoning(self, folded: bool) -> None:
+        """Fold or unfold all reasoning, also what is still to come."""
+        for number, turn in enumerate(self.turns):
+            turn.unfolded = not folded
+            if turn.is_built:
+                for block in turn.blocks:
+                    if isinstance(block, ReasoningBlock):
+                        block.fold(folded)
+                turn.invalidate()
+                self.update(number)
 
     # --- layout -----------------------------------------------------------------------------
 
@@ -201,26 +217,30 @@ class Document:
         return lines
 
     def _forward(self, place: Place) -> Iterator[tuple[int, int]]:
+        self._blocks(place.turn)
         start = self.turns[place.turn].index_of(place.block, place.piece)
         for turn in range(place.turn, len(self.turns)):
-            self._build(turn)
+            self._blocks(turn)
             for index in range(start, len(self.turns[turn].slots())):
                 yield turn, index
             start = 0
 
     def _backward(self, place: Place, *, inclusive: bool = False) -> Iterator[tuple[int, int]]:
+        self._blocks(place.turn)
         start = self.turns[place.turn].index_of(place.block, place.piece) - (not inclusive)
         for turn in range(place.turn, -1, -1):
-            self._build(turn)
-            if turn != place.turn:
-                start = len(self.turns[turn].slots()) - 1
-            for index in range(start, -1, -1):
+            self._blocks(turn)
+            last = len(self.turns[turn].slots()) - 1
+            for index in range(min(start, last) if turn == place.turn else last, -1, -1):
                 yield turn, index
 
-    def _build(self, turn: int) -> None:
-        if not self.turns[turn].is_built:
-            self.turns[turn].slots()
+    def _blocks(self, turn: int) -> list[Block]:
+        """Return the blocks of a turn; if they are built only now, its height is no longer a guess."""
+        is_new = not self.turns[turn].is_built
+        blocks = self.turns[turn].blocks
+        if is_new:
             self.update(turn)
+        return blocks
 
 
 def split_turns(events: Sequence[TurnEvent]) -> list[list[TurnEvent]]:

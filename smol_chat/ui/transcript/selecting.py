@@ -41,8 +41,6 @@ def selected_range(selection: Selection, row: Row) -> tuple[int, int] | None:
 
 def selected_text(document: Document, selection: Selection) -> str:
     """Return the selected text without margins, bars and padding; lines that were wrapped are whole again."""
-    if not document.turns:
-        return ""
     first = place_of(selection.start.y) if selection.start else Place(0, 0, 0, 0)
     last = place_of(selection.end.y) if selection.end else Place(len(document.turns), 0, 0, 0)
     text: list[str] = []

@@ -20,13 +20,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
-from smol_chat.ui.transcript.blocks import AnswerBlock, Block, ReasoningBlock
+from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock
 from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
 from smol_chat.ui.transcript.markdown import last_code
 from smol_chat.ui.transcript.painting import MARGIN, RIGHT_MARGIN, Painter
 from smol_chat.ui.transcript.palette import COMPONENTS, LOOKS, component_class
 from smol_chat.ui.transcript.selecting import block_selection, row_number, selected_range, selected_text
 from smol_chat.ui.transcript.turns import Turn
+from smol_chat.ui.transcript.viewport import Viewport
 
 if TYPE_CHECKING:
     from textual import events
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 _PAINTS_PER_SECOND = 12
 _DUTY = 6
 """However long a layout takes, so many times as long passes before the next: hostile text slows itself down, not us."""
-_AHEAD = 2
-"""Screens before and after the view whose heights are known, so that scrolling meets no estimates."""
 _REASONING_SEARCH = 40
 """Blocks that are looked at for the nearest reasoning."""
 
@@ -86,10 +85,8 @@ class Transcript(ScrollView, can_focus=True):
         super().__init__(id=id, classes=classes)
         self._document = Document()
         self._painter = Painter(self)
-        self._shown: list[Row] = []
-        self._place = Place(0, 0, 0, 0)
+        self._view = Viewport(self._document)
         self._cursor: Place | None = None
-        self._last_seen = Place(0, 0, 0, 0)
         self._laid_out_for = Size(0, 0)
         self._scrolls_itself = False
         self._unfold_reasoning = False
@@ -131,7 +128,7 @@ class Transcript(ScrollView, can_focus=True):
         self._document.load([], unfolded=self._unfold_reasoning)
         self._painter.clear()
         self._cursor = None
-        self._place = self._last_seen = Place(0, 0, 0, 0)
+        self._view.reset()
         self.following = True
         self.flush()
 
@@ -142,44 +139,35 @@ class Transcript(ScrollView, can_focus=True):
         self._tick()
 
     def copy_text(self, kind: CopyKind) -> str:
-        """Return the original text of something, not as it is wrapped on the screen; empty where there is none."""
-        if kind == "block under cursor":
-            block = self._document.block_at(self._cursor) if self._cursor else self._newest(AnswerBlock)
+        """Return the original text of something, not as it is wrapped on the screen; empty where there is none.
+
+        Without a cursor the block under it is the last answer.
+        """
+        blocks = self._document.newest_first()
+        if kind == "block under cursor" and self._cursor is not None:
+            block = self._document.block_at(self._cursor)
             return block.copy_text() if block else ""
-        for turn in reversed(self._document.turns):
-            for block in reversed(turn.blocks):
-                if not isinstance(block, AnswerBlock):
-                    continue
-                text = block.copy_text()
-                found = text if kind == "last answer" else last_code(text)
-                if found is not None:
-                    return found
-        return ""
+        answers = (block.copy_text() for block in blocks if isinstance(block, AnswerBlock))
+        if kind == "last code":
+            return next(filter(None, map(last_code, answers)), "")
+        return next(answers, "")
 
     def toggle_reasoning(self) -> None:
         """Fold or unfold the last reasoning in view, or the nearest one before it."""
-        if not self._shown:
+        if not self._view.rows:
             return
-        place: Place | None = self._shown[-1].place
+        place: Place | None = self._view.rows[-1].place
         for _ in range(_REASONING_SEARCH):
-            if place is None:
-                return
-            if isinstance(self._document.block_at(place), ReasoningBlock):
-                self._toggle(place)
-                return
+            if place is None or isinstance(self._document.block_at(place), ReasoningBlock):
+                break
             place = self._document.starts(place, -1)
+        if place is not None and isinstance(self._document.block_at(place), ReasoningBlock):
+            self._toggle(place)
 
     def fold_all_reasoning(self, folded: bool) -> None:
         """Fold (or unfold) all reasoning, also what is still to come."""
         self._unfold_reasoning = not folded
-        for number, turn in enumerate(self._document.turns):
-            turn.unfolded = not folded
-            if turn.is_built:
-                for block in turn.blocks:
-                    if isinstance(block, ReasoningBlock):
-                        block.fold(folded)
-                turn.invalidate()
-                self._document.update(number)
+        self._document.fold_reasoning(folded)
         self.flush()
 
     def follow_end(self) -> None:
@@ -192,6 +180,7 @@ class Transcript(ScrollView, can_focus=True):
     def on_mount(self) -> None:
         """Start the clock, at rest."""
         self._clock = self.set_interval(1 / _PAINTS_PER_SECOND, self._tick, pause=True)
+        self._changed = False
         self._change()
 
     def _change(self) -> None:
@@ -244,23 +233,16 @@ class Transcript(ScrollView, can_focus=True):
         width, height = self.size
         if not width or not height:
             return
-        document = self._document
         if self._laid_out_for != self.size:
             self._laid_out_for = self.size
             self._painter.clear()
-            self._shown = []
-            if document.width != width - MARGIN - RIGHT_MARGIN:
-                document.set_width(width - MARGIN - RIGHT_MARGIN)
-        if self.following:
-            document.measure_end(height * (1 + _AHEAD))
-            top = max(0, document.height - height)
-        elif document.turns:
-            document.measure(self._place, height * _AHEAD, height * (1 + _AHEAD))
-            top = max(0, min(document.row_of(self._place), document.height - height))
-        else:
-            top = 0
-        self._scroll_self(top)
-        self._show(top)
+            self._view.reset()
+            self._view.height = height
+            if self._document.width != width - MARGIN - RIGHT_MARGIN:
+                self._document.set_width(width - MARGIN - RIGHT_MARGIN)
+        self._view.lay_out(at_end=self.following)
+        self._scroll_self(self._view.top)
+        self._repaint(self._view.update_rows(at_end=self.following))
 
     def _scroll_self(self, top: int) -> None:
         size = Size(self.size.width, self._document.height)
@@ -272,38 +254,21 @@ class Transcript(ScrollView, can_focus=True):
             self.scroll_target_y = top
             self.scroll_y = top
             self._scrolls_itself = False
-        self._move_scrollbar(top)
-
-    def _move_scrollbar(self, top: int) -> None:
-        """Bring the scrollbar up to date if its thumb is elsewhere by a cell: drawing it costs as much as the text."""
-        view, total = self.size.height, max(1, self._document.height)
+        view, total = self.size.height, max(1, size.height)
         thumb = (view * view // total, view * top // total, view)
         if thumb != self._thumb:
+            # Only when the thumb moves by a cell: drawing it costs as much as the text.
             self._thumb = thumb
             bar = self.vertical_scrollbar
             bar.window_size, bar.window_virtual_size, bar.position = view, total, top
 
-    def _show(self, top: int) -> None:
-        rows = self._document.rows(top, self.size.height)
-        if rows:
-            self._place = rows[0].place
-            if self.following:
-                self._last_seen = rows[-1].place
-        before, self._shown = self._shown, rows
-        width = self.size.width
-        stale = [
-            Region(0, y, width, 1)
-            for y in range(max(len(rows), len(before)))
-            if y >= len(rows)
-            or y >= len(before)
-            or rows[y].line is not before[y].line
-            or rows[y].place != before[y].place
-        ]
+    def _repaint(self, stale: list[int]) -> None:
+        if not self.following and self.size.height - 1 not in stale:
+            stale.append(self.size.height - 1)  # the hint may have changed
         if len(stale) > self.size.height // 2:
             self.refresh(self.size.region)
-        elif stale or not self.following:
-            last = Region(0, self.size.height - 1, width, 1)
-            self.refresh(*stale, *([] if self.following else [last]))
+        elif stale:
+            self.refresh(*[Region(0, y, self.size.width, 1) for y in stale])
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Take over where the user scrolled to; what the view does by itself changes nothing."""
@@ -311,7 +276,7 @@ class Transcript(ScrollView, can_focus=True):
         if self._scrolls_itself or old == new or self._laid_out_for != self.size or not self._document.turns:
             return
         self.following = new > old and new >= self.max_scroll_y
-        self._place = self._document.place_at(new)
+        self._view.move_to(new)
         self._lay_out()
 
     def scroll_to(  # noqa: D102  as inherited
@@ -339,7 +304,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Draw one row of the view."""
-        row = self._shown[y] if y < len(self._shown) else None
+        row = self._view.rows[y] if y < len(self._view.rows) else None
         selection = self.text_selection
         span = selected_range(selection, row) if selection is not None and row else None
         strip = self._painter.strip(row, marked=self._is_marked(row), selection=span)
@@ -366,11 +331,7 @@ class Transcript(ScrollView, can_focus=True):
         )
 
     def _new_lines(self) -> int:
-        """Return how many lines arrived below the view since the user left the end."""
-        if self.following or not self._shown:
-            return 0
-        bottom = round(self.scroll_y) + self.size.height
-        return max(0, self._document.height - max(bottom, self._document.row_of(self._last_seen) + 1))
+        return 0 if self.following else self._view.lines_below()
 
     # --- selection --------------------------------------------------------------------------
 
@@ -399,9 +360,9 @@ class Transcript(ScrollView, can_focus=True):
         if event.y == self.size.height - 1 and self._new_lines() and event.x >= self.size.width // 2:
             self.follow_end()
             return
-        if not 0 <= event.y < len(self._shown):
+        if not 0 <= event.y < len(self._view.rows):
             return
-        row = self._shown[event.y]
+        row = self._view.rows[event.y]
         self._cursor = row.place
         if row.piece.toggles and row.line is not None and event.chain == 1 and self.text_selection is None:
             self._toggle(row.place)
@@ -418,16 +379,17 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_jump(self, step: int) -> None:
         """Put the cursor on the next or the previous block and bring its beginning into view."""
-        if not self._shown:
+        if not self._view.rows:
             return
         if self._cursor is None:
-            target: Place | None = self._shown[-1 if step < 0 else 0].place
+            target: Place | None = self._view.rows[-1 if step < 0 else 0].place
         else:
             target = self._document.starts(self._cursor, step)
         if target is None:
             return
         self._cursor = Place(target.turn, target.block, 0, 0)
-        self._reveal(self._cursor)
+        self.following = self._view.reveal(self._cursor)
+        self._lay_out()
         self.refresh()
 
     def action_fold(self) -> None:
@@ -444,17 +406,6 @@ class Transcript(ScrollView, can_focus=True):
         """Go to the end and stay there."""
         self.follow_end()
 
-    def _reveal(self, place: Place) -> None:
-        """Scroll so that a block begins in view."""
-        self._document.measure(place, self.size.height * _AHEAD, self.size.height * (1 + _AHEAD))
-        row, top, height = self._document.row_of(place), round(self.scroll_y), self.size.height
-        if top <= row < top + height - 2:
-            return
-        target = row if row < top else min(row, self._document.height - height)
-        self.following = target >= self._document.height - height
-        self._place = self._document.place_at(target)
-        self._lay_out()
-
     def _toggle(self, place: Place) -> None:
         """Fold or unfold a block; its header stays where it is."""
         block = self._document.block_at(place)
@@ -467,17 +418,9 @@ class Transcript(ScrollView, can_focus=True):
         header = Place(place.turn, place.block, 0, 0)
         live = isinstance(block, ReasoningBlock) and block.streaming
         if self.following and not live:
-            # Stay at the end only if the header stays in view as well.
-            self._document.measure(header, self.size.height, self.size.height * (1 + _AHEAD))
-            self.following = self._document.row_of(header) >= self._document.height - self.size.height
-        if not self.following and header < self._place:
-            self._place = header
+            # Unfolding something long leaves the end: what was unfolded is what the user wants to see.
+            self.following = self._view.end_shows(header)
+        if not self.following:
+            self._view.keep_header(header)
         self._lay_out()
         self.refresh()
-
-    def _newest(self, kind: type[Block]) -> Block | None:
-        for turn in reversed(self._document.turns):
-            for block in reversed(turn.blocks):
-                if isinstance(block, kind):
-                    return block
-        return None

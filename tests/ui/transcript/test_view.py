@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import unicodedata
 from collections.abc import Sequence
 
@@ -28,6 +30,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.messages import FinishReason, JsonObject, Origin, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.ui.transcript.blocks import ReasoningBlock
 from smol_chat.ui.transcript.view import Transcript
 
 CURSOR = "▌"
@@ -562,3 +565,32 @@ async def test_colours_come_from_the_theme() -> None:
             row = next(strip for strip in app.transcript.render_lines(Region(0, 0, 80, 24)) if "Title" in strip.text)
             colours.add(next(segment.style.color for segment in row if segment.style and segment.text == "Title"))
         assert len(colours) == 3
+
+
+async def test_what_was_fed_before_the_widget_was_mounted_is_shown() -> None:
+    app = TranscriptApp()
+    async with app.run_test(size=(60, 20)) as pilot:
+        second = Transcript()
+        second.feed(TurnStarted("c", "early"))
+        second.feed(ContentDelta("bird"))
+        await app.transcript.remove()
+        await app.mount(second)
+        await pilot.pause()
+        assert [row for row in app.shown() if row] == [" you  early", "      bird"]
+        second.feed(ContentDelta(" and worm"))
+        assert [row for row in app.rows() if row][1] == "      bird and worm"
+
+
+def test_seconds_of_reasoning_are_shown_once_there_are_any() -> None:
+    block = ReasoningBlock()
+    block.feed("hm")
+    assert not block.elapse(0)
+    assert block.elapse(3)
+    assert not block.elapse(3)
+    assert block.pieces()[0].lines(40)[0].text == "thinking · 3 s"
+
+
+@pytest.mark.parametrize("module", ["markdown_it", "pygments", "rich.markdown", "textual.widgets.markdown"])
+def test_importing_the_transcript_is_light(module: str) -> None:
+    code = f"import sys, smol_chat.ui.transcript.view; sys.exit({module!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
