@@ -31,7 +31,7 @@ from smol_chat.messages import JsonObject, Timings, Usage
 from smol_chat.protocol.chat import as_chat
 
 PROMPT_SECONDS = 15.0
-"""Rendering and tokenising take milliseconds; the worker itself gives up on a template after five seconds."""
+"""Rendering and tokenising take milliseconds; the worker itself gives up on a template after three seconds."""
 
 HEARTBEAT_SECONDS = 30.0
 """A worker that decodes but says nothing for so long hangs. Prefill reports each chunk, but a chunk may take longer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -122,7 +123,8 @@ class WorkerProcess:
             return ""
         said = [line.strip() for line in lines if line.strip()]
         telling = [line for line in said if "ASSERT" in line or "rror" in line]
-        return "".join(character for character in (telling or said or [""])[-1] if character.isprintable())[:200]
+        line = re.sub(r"^\S*/", "", (telling or said or [""])[-1])  # where llama.cpp was built is of no interest
+        return "".join(character for character in line if character.isprintable())[:200]
 
 
 def _open_log(log_file: Path) -> int:

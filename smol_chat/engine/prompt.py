@@ -14,7 +14,7 @@ from smol_chat.protocol import ContentDelta, MalformedCall, ReasoningDelta, Stre
 from smol_chat.protocol.chat import as_chat, text_of
 from smol_chat.protocol.template import CHATML, ChatTemplate, RenderedPrompt, SpecialText
 
-RENDER_SECONDS = 5.0
+RENDER_SECONDS = 3.0
 """A rendered conversation takes milliseconds; a template that takes this long never ends."""
 
 REMEMBERED_ROUNDS = 4

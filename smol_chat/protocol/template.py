@@ -52,6 +52,10 @@ class ChatTemplateError(EngineError):
     kind = "chat_template"
 
 
+class RunawayTemplateError(ChatTemplateError):
+    """Report a template that wants more time, memory or output than any honest one; it is not given another try."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A part of a rendered prompt. `plain`: tokenise it with special tokens off."""
@@ -201,6 +205,8 @@ class ChatTemplate:
             chat = with_system_in_user(chat)
         try:
             text = self._run(chat, [] if text_form else hidden_tools)
+        except RunawayTemplateError:
+            raise
         except ChatTemplateError:
             plainest = with_alternating_roles(with_system_in_user(with_tools_as_text(hidden, hidden_tools)))
             text = self._run(plainest, [])
@@ -221,7 +227,7 @@ class ChatTemplate:
             for part in self._template.generate(messages=shaped, tools=tools or None, add_generation_prompt=True):
                 length += len(part)
                 if length > limit:
-                    raise ChatTemplateError(
+                    raise RunawayTemplateError(
                         f"The model's chat template writes more than {limit:,} characters for this conversation; "
                         "it is broken or hostile. Use another build of this model."
                     )
@@ -229,7 +235,8 @@ class ChatTemplate:
         except ChatTemplateError:
             raise
         except Exception as error:  # a border: a stranger's program ran
-            raise ChatTemplateError(
+            runaway = isinstance(error, (TimeoutError, MemoryError))
+            raise (RunawayTemplateError if runaway else ChatTemplateError)(
                 f"The model's chat template fails on this conversation: {_reason(error)}. "
                 "Use another build of this model."
             ) from error
@@ -256,6 +263,8 @@ class ChatTemplate:
     def _try(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue], traits: Traits) -> str:
         try:
             return self._run(messages, tools, traits=traits)
+        except RunawayTemplateError:
+            raise
         except ChatTemplateError:
             return ""
 
@@ -350,6 +359,7 @@ class _Environment(ImmutableSandboxedEnvironment):
     def __init__(self) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=[LoopControlExtension, _GenerationBlock])
         self.filters["tojson"] = _to_json
+        del self.globals["lipsum"]  # filler text, slow and of no use in a prompt
         self.globals.update(raise_exception=_raise_exception, strftime_now=_strftime_now)
 
     def call_binop(self, context: Context, operator: str, left: object, right: object) -> object:
