@@ -31,7 +31,7 @@ USER_AGENT = f"Mozilla/5.0 (compatible; smol-chat/{__version__})"
 MAX_BYTES = 8 * 1024 * 1024
 REDIRECTS = 5
 _MAX_URL = 8000
-_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 _HARMLESS = frozenset(("accept", "accept-language", "user-agent"))
 """Headers that may go on to another origin; any other could be a secret."""

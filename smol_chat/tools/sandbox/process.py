@@ -128,7 +128,9 @@ def _import_paths() -> list[str]:
 
 async def _conversation(process: asyncio.subprocess.Process, code: str, limits: PythonLimits) -> PythonOutcome:
     """Send the program, collect what it tells until it ends or its time is over."""
-    job = {"code": code, "seconds": math.ceil(limits.seconds), "memory": limits.memory, "output": limits.output}
+    # The wall clock ends it first; the limit on processor time is there should this program not be.
+    seconds = math.ceil(limits.seconds) + 2
+    job = {"code": code, "seconds": seconds, "memory": limits.memory, "output": limits.output}
     output = bytearray()
     try:
         report = await asyncio.wait_for(_exchange(process, json.dumps(job).encode(), output), limits.seconds)
@@ -139,7 +141,7 @@ async def _conversation(process: asyncio.subprocess.Process, code: str, limits: 
     if report is not None:
         return _outcome(report, printed)
     code_of_end = None if timed_out else await process.wait()
-    if timed_out or code_of_end == -signal.SIGXCPU:
+    if timed_out:
         return PythonOutcome("time", printed, error=f"The code was stopped after {limits.seconds:g} seconds.")
     _log.warning("A sandbox worker ended with code %s", code_of_end)
     return PythonOutcome("died", printed, error="The process that ran the code crashed.")

@@ -184,15 +184,25 @@ def _special() -> dict[str, dict[str, Any]]:
     }
 
 
-def _facade(name: str, members: Mapping[str, Any]) -> ModuleType:
-    module = ModuleType(PREFIX + name)
-    vars(module).update(members)
-    for leftover in ("__loader__", "__spec__", "__package__"):
-        vars(module).pop(leftover, None)
-    return module
+class _Facade(ModuleType):
+    """A module whose name nothing can change: `from … import …` looks names up by it."""
+
+    def __init__(self, name: str, members: Mapping[str, Any]) -> None:
+        super().__init__(name)
+        vars(self).update(members)
+        for leftover in ("__loader__", "__spec__", "__package__"):
+            vars(self).pop(leftover, None)
+        _names[id(self)] = PREFIX + name
+
+    @property
+    def __name__(self) -> str:  # type: ignore[override]  # read-only here, on purpose
+        return _names[id(self)]
 
 
-def make_facades() -> dict[str, ModuleType]:
+_names: dict[int, str] = {}
+
+
+def make_facades() -> Mapping[str, ModuleType]:
     """Return every importable module by its name."""
     members = {
         module.__name__: {name: getattr(module, name) for name in names.split() if hasattr(module, name)}
@@ -200,7 +210,7 @@ def make_facades() -> dict[str, ModuleType]:
     }
     for name, own in _special().items():
         members.setdefault(name, {}).update(own)
-    facades = {name: _facade(name, found) for name, found in members.items()}
+    facades = {name: _Facade(name, found) for name, found in members.items()}
     vars(facades["collections"])["abc"] = facades["collections.abc"]
     return facades
 

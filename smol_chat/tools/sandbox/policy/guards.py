@@ -76,6 +76,8 @@ def _private(obj: Any, name: str) -> Any:
         value = getattr(obj, name)
         if type(value) is str or value is None:
             return value
+    if isinstance(obj, types.ModuleType):  # its `__init__` would give it another module's name
+        raise _hidden(name)
     owner = obj if isinstance(obj, type) else type(obj)
     if (
         name in SPECIAL_METHODS
@@ -237,14 +239,20 @@ class ProgramType(metaclass=_TypeOfType):
 ProgramType.__name__ = ProgramType.__qualname__ = "type"
 
 
+class ModuleMarker:
+    """What a program is told that a module is."""
+
+
 class AbstractMarker:
     """`ABCMeta` as programs have it: good for `metaclass=` only, since the real one makes classes of any names."""
 
 
 def class_of(obj: Any) -> Any:
-    """Return an object's class; never a real metaclass, which could be called to make any class."""
+    """Return an object's class; never one that could make classes or modules."""
     kind = type(obj)
-    return ProgramType if issubclass(kind, type) else kind
+    if issubclass(kind, type):
+        return ProgramType
+    return ModuleMarker if issubclass(kind, types.ModuleType) else kind
 
 
 class _ClassMaker:
