@@ -145,7 +145,8 @@ def zsh(nodes: list[Node]) -> str:
         "    (( $#commands )) && _describe command commands\n"
         "    [[ -n $files ]] && _files\n"
         "}\n"
-        "compdef _smol_chat smol-chat\n"
+        # Loaded from $fpath this file is itself the function that was asked; sourced, it only declares it.
+        'if [[ $funcstack[1] == _smol-chat ]]; then _smol_chat "$@"; else compdef _smol_chat smol-chat; fi\n'
     )
 
 

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +19,7 @@ from smol_chat.commands.output import TextOutput
 from smol_chat.errors import UsageError
 from smol_chat.events import ContentDelta, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.messages import FinishReason, Timings, Usage
+from support.on_terminal import OnTerminal
 from support.program import Program
 
 
@@ -100,36 +100,17 @@ def test_what_is_piped_in_is_appended(program: Program, scripted_model: Path) ->
     assert shown["text"] == "Sum up:\n\na\nb"
 
 
-ASK_ON_A_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def ask_on_a_terminal(program: Program, model: Path, typed: dict[str, str]) -> tuple[int, str, str]:
     """Run `ask` on a terminal of its own; type each answer when its question has appeared."""
-    person, terminal = os.openpty()
     command = program.command("ask", "6*7?", "--model", str(model))
-    with subprocess.Popen(
-        [sys.executable, "-c", ASK_ON_A_TERMINAL, *command],
-        stdin=terminal,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        cwd=program.workspace,
-        text=True,
-    ) as running:
-        os.close(terminal)
-        seen = ""
-        for question, answer in typed.items():
-            while question not in seen or not seen.rstrip("\r\n").endswith((": ", ":")):
-                seen += os.read(person, 4096).decode()
-            os.write(person, answer.encode())
-        assert running.stdout is not None
-        answer_text = running.stdout.read()
-    os.close(person)
-    return running.returncode, answer_text, seen
+    with OnTerminal(command, cwd=program.workspace, output=subprocess.PIPE) as terminal:
+        for card, answer in typed.items():
+            terminal.sees(card)
+            terminal.sees("[n] no: ")
+            terminal.types(answer)
+        assert terminal.process.stdout is not None
+        printed = terminal.process.stdout.read()
+    return terminal.process.returncode, printed, terminal.seen
 
 
 def test_on_a_terminal_each_call_is_asked_about(program: Program, scripted_model: Path) -> None:
