@@ -64,7 +64,8 @@ class ApprovalDock(Vertical):
         if card is None or not card.is_mounted:
             return
         if card.has_focus or card.asks_reason:
-            card.poll()
+            # In the card's own turn: a message made during the dock's would not bubble past the dock.
+            card.call_next(card.poll)
         elif (
             self.screen.is_current
             and self.app.app_focus
