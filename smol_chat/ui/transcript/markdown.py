@@ -59,6 +59,12 @@ def last_code(markdown: str) -> str | None:
     return blocks[-1].content.removesuffix("\n") if blocks else None
 
 
+def warm_up() -> None:
+    """Import what the first Markdown and the first code need; meant for a thread."""
+    _parser()
+    highlight("pass", "python")
+
+
 @lru_cache(maxsize=1)
 def _parser() -> MarkdownIt:
     # Late: the parser costs start-up time and the first screen has no Markdown.

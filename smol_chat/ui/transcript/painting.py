@@ -62,16 +62,15 @@ class Painter:
             segments += [Segment(label.text.rjust(3), palette.style(label.style)), palette.blank(2)]
         else:
             segments.append(palette.blank(MARGIN - 1))
-        segments += palette.segments(line.gutter)
-        segments += palette.segments(line.spans)
+        body = [*palette.segments(line.gutter), *palette.segments(line.spans)]
         used = MARGIN + cells(line.gutter) + cells(line.spans)
         if line.fill and used < width - RIGHT_MARGIN:
-            segments.append(palette.blank(width - RIGHT_MARGIN - used, line.fill))
+            body.append(palette.blank(width - RIGHT_MARGIN - used, line.fill))
             used = width - RIGHT_MARGIN
         if used < width:
-            segments.append(palette.blank(width - used))
+            body.append(palette.blank(width - used))
         # Neighbours in one style become one segment: fewer bytes to the terminal, fewer objects to keep.
-        return Strip(Segment.simplify(segments), max(used, width)).crop(0, width)
+        return Strip([*segments, *Segment.simplify(body)], max(used, width)).crop(0, width)
 
     def _select(self, strip: Strip, line: Line, selection: tuple[int, int]) -> Strip:
         begin = MARGIN + cells(line.gutter)

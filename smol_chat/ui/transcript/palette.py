@@ -150,8 +150,6 @@ class Palette:
             full = self._widget.get_component_rich_style(component_class(name))
             if styles.has_rule("color"):
                 color = full.color
-                # A terminal's own colours cannot be blended with the background; dim is what comes closest.
-                attributes += Style(dim=styles.color.ansi is not None and styles.color.a < 1)
             if styles.has_rule("background"):
                 background = full.bgcolor
             if styles.has_rule("text_style"):

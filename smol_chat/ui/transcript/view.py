@@ -22,7 +22,7 @@ from textual.widget import Widget
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock
 from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
-from smol_chat.ui.transcript.markdown import last_code
+from smol_chat.ui.transcript.markdown import last_code, warm_up
 from smol_chat.ui.transcript.painting import MARGIN, RIGHT_MARGIN, Painter
 from smol_chat.ui.transcript.palette import COMPONENTS, LOOKS, component_class
 from smol_chat.ui.transcript.selecting import block_selection, row_number, selected_range, selected_text
@@ -96,6 +96,7 @@ class Transcript(ScrollView, can_focus=True):
         self._reasoning_since: float | None = None
         self._painting = False
         self._thumb = (0, 0, 0)
+        self._is_warm = False
 
     # --- content ----------------------------------------------------------------------------
 
@@ -109,6 +110,10 @@ class Transcript(ScrollView, can_focus=True):
             self._document.append(Turn(unfolded=self._unfold_reasoning))
             self.following = True
         turns[-1].feed(event)
+        if isinstance(event, TurnStarted) and self.is_running and not self._is_warm:
+            # While the model reads its prompt: the first heading or fence must not wait for imports.
+            self._is_warm = True
+            self.run_worker(warm_up, thread=True, exit_on_error=False)
         if isinstance(event, (TurnStarted, TurnFinished, TurnFailed)):
             self.flush()
         else:
