@@ -16,7 +16,7 @@ def normalize_address(text: str) -> str:
     Raises:
         ServerError: it is no address of a server.
     """
-    written = text.strip().rstrip("/")
+    written = text.strip()
     if "://" not in written:
         written = f"{_scheme(written)}://{written}"
     try:

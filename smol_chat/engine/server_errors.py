@@ -12,6 +12,9 @@ from smol_chat.messages import JsonObject, JsonValue
 _OVERFLOW = re.compile(
     r"context[_ ](length|size|window)|maximum context|exceeds? the (available )?context|too many tokens", re.IGNORECASE
 )
+_NO_MODEL = re.compile(
+    r"model\b.{0,200}\b(not found|does not exist|not loaded)|no such model|invalid model", re.IGNORECASE
+)
 _SIZE = re.compile(r"(?:maximum context length (?:is|of)|context window of|context size of|n_ctx\D{0,4}) ?(\d+)", re.I)
 _ASKED = re.compile(
     r"(\d+) (?:tokens )?in the messages|(?:contains|requested|Requested tokens \(|has) ?(\d+)|(\d+) input"
@@ -26,7 +29,7 @@ def failure(status: int, body: bytes, *, host: str, model: str, models: Sequence
         return overflow
     if status in (401, 403):
         return ServerError(f"The server {host} refused the API key{_quote(said)}. Check the key for this server.")
-    if status == 404 or (status == 400 and "model" in said.lower() and "not" in said.lower()):
+    if status == 404 or (status == 400 and _NO_MODEL.search(said)):
         return _not_found(said, host=host, model=model, models=models)
     if looks_like_html(body):
         return ServerError(

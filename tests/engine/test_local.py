@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from smol_chat.engine.local import LocalEngine, LocalOptions
+from smol_chat.engine.process import MAX_LOG, WorkerProcess
 from smol_chat.errors import ContextOverflowError, EngineCrashedError, EngineError
 from smol_chat.events import EngineNotice, PromptProgress, PromptReady, TextDelta
 from smol_chat.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolSchema, UserMessage
@@ -295,6 +296,21 @@ class TestCrash:
 
 
 class TestWorker:
+    async def test_that_says_nothing_in_time_counts_as_crashed(self, tmp_path: Path) -> None:
+        worker = await WorkerProcess.start(tmp_path / "log")
+        try:
+            with pytest.raises(EngineCrashedError, match="did not respond"):
+                await worker.receive(timeout=0.01)
+        finally:
+            await worker.close()
+
+    async def test_a_long_log_is_set_aside(self, tmp_path: Path) -> None:
+        log = tmp_path / "log"
+        log.write_bytes(b"x" * (MAX_LOG + 1))
+        await (await WorkerProcess.start(log)).close()
+        assert log.read_bytes() == b""
+        assert (tmp_path / "log.1").stat().st_size == MAX_LOG + 1
+
     async def test_ends_with_the_program_however_that_ends(self, hybrid_model: Path, tmp_path: Path) -> None:
         program = (
             "import asyncio, sys; from pathlib import Path\n"
