@@ -18,6 +18,9 @@ from smol_chat import __version__
 INTERRUPTED = 130
 """Exit code after Ctrl+C, as shells have it for SIGINT."""
 
+LISTED = 50
+"""How many conversations are listed where nobody says."""
+
 
 class Parser(argparse.ArgumentParser):
     """Say in one sentence what is wrong."""
@@ -107,8 +110,10 @@ def _command(commands: Commands[Parser], name: str, help: str, module: str | Non
 
 
 def _actions(parser: Parser, module: str) -> Commands[Parser]:
-    parser.set_defaults(module=module)
-    return parser.add_subparsers(metavar="ACTION", title="actions", dest="action", required=True)
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", dest="action")
+    # Without an action: list, as if its options were not given.
+    parser.set_defaults(module=module, action="list", json=False, limit=LISTED)
+    return actions
 
 
 def _add_common(parser: Parser) -> None:
@@ -192,7 +197,7 @@ def _add_models(commands: Commands[Parser]) -> None:
 def _add_history(commands: Commands[Parser]) -> None:
     actions = _actions(_command(commands, "history", "list, show or remove conversations"), "history")
     listing = _command(actions, "list", "list the conversations, the latest first")
-    listing.add_argument("--limit", metavar="N", type=_rounds, default=50, help="how many (default: 50)")
+    listing.add_argument("--limit", metavar="N", type=_rounds, default=LISTED, help=f"how many (default: {LISTED})")
     _add_json(listing)
     show = _command(actions, "show", "print a conversation")
     show.add_argument("id", metavar="ID")

@@ -76,7 +76,7 @@ def test_a_command_does_not_load_what_it_does_not_use(command: str, tmp_path: Pa
     ("arguments", "sentence"),
     [
         (["--nonsense"], "smol-chat: unrecognized arguments: --nonsense; see smol-chat --help"),
-        (["tools"], "smol-chat tools: the following arguments are required: ACTION; see smol-chat tools --help"),
+        (["tools", "lst"], "smol-chat tools: argument ACTION: invalid choice: 'lst'"),
         (["ask", "x", "--seed", "-3"], "smol-chat ask: argument --seed: must be a whole number from 0 to 4294967295"),
         (
             ["ask", "x", "--max-rounds", "0"],
@@ -109,6 +109,12 @@ def test_common_options_stand_before_the_command_or_after_it() -> None:
     assert vars(before) == vars(between) == vars(after)
     assert (after.model, after.data_dir) == ("m", Path("d"))
     assert "server" not in vars(after)
+
+
+@pytest.mark.parametrize("command", ["tools", "models", "history"])
+def test_without_an_action_a_command_lists(command: str) -> None:
+    parser = build_parser()
+    assert vars(parser.parse_args([command])).items() >= vars(parser.parse_args([command, "list"])).items()
 
 
 @pytest.mark.parametrize("command", ["", "ask", "tools run", "models use", "history show", "doctor", "completion"])

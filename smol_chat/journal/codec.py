@@ -36,7 +36,11 @@ NOT_STORED = (ev.PromptProgress, ev.GenerationProgress)
 """What is true only for the moment in which it is shown."""
 
 Convert = Callable[[Any], object]
-_CONVERTERS: dict[type[Any], dict[str, Convert | None]] = {}
+Form = tuple[dict[str, Union[type, tuple[type, ...]]], dict[str, Convert]]
+_FORMS: dict[type[Any], Form] = {}
+"""For each class its fields: the type of those that JSON's own value fills, and what makes the value of the others."""
+
+_parse = json.JSONDecoder().raw_decode  # json.loads looks for white space around every one of 60,000 rows
 _NAMES = {cls: name for name, cls in KINDS.items()}
 
 
@@ -54,7 +58,7 @@ def decode(kind: str, body: str) -> TurnEvent | None:
     if cls is None:
         return None
     try:
-        return cast("TurnEvent", _build(cls, json.loads(body)))
+        return cast("TurnEvent", _build(cls, _parse(body)[0]))
     except (ValueError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -86,20 +90,31 @@ def _dumps(value: object) -> str:
 
 
 def _build(cls: type[Any], data: dict[str, Any]) -> object:
-    values = {
-        name: convert(data[name]) if convert is not None else data[name]
-        for name, convert in (_CONVERTERS.get(cls) or _converters(cls)).items()
-        if name in data
-    }
+    plain, converters = _FORMS.get(cls) or _form(cls)
+    values = {name: data[name] for name in plain if name in data}
+    for name, value in values.items():
+        if not isinstance(value, plain[name]):
+            raise TypeError(name)
+    for name, convert in converters.items():
+        if name in data:
+            values[name] = convert(data[name])
     return cls(**values)
 
 
-def _converters(cls: type[Any]) -> dict[str, Convert | None]:
-    """Return for each field of the class what makes its value from JSON; None where JSON's own value is it."""
+def _form(cls: type[Any]) -> Form:
     # JsonValue refers to itself by name, which not every module with an event has; plain JSON needs no conversion.
     hints = get_type_hints(cls, localns={"JsonValue": Any})
-    made = _CONVERTERS[cls] = {field.name: _converter(hints[field.name]) for field in fields(cls)}
-    return made
+    names = [field.name for field in fields(cls)]
+    converters = {name: convert for name in names if (convert := _converter(hints[name])) is not None}
+    _FORMS[cls] = ({name: _kind(hints[name]) for name in names if name not in converters}, converters)
+    return _FORMS[cls]
+
+
+def _kind(hint: object) -> type | tuple[type, ...]:
+    """Return what a value must be to be trusted; where the hint allows several things, anything."""
+    if hint is float:
+        return (int, float)
+    return hint if hint in (str, int, bool) and isinstance(hint, type) else object
 
 
 def _converter(hint: Any) -> Convert | None:  # noqa: ANN401  # a type hint has no common type

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import tomlkit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smol_chat.config import Settings, Where, load_settings, read_section, setting
+from smol_chat.config.locate import key_lines
 from smol_chat.config.settings import parse_settings
 from smol_chat.errors import ConfigError
 
@@ -144,3 +148,27 @@ def test_a_table_without_lines_names_the_file_alone() -> None:
     with pytest.raises(ConfigError) as caught:
         read_section(Weather, {"days": 0}, Where("c.toml", "tools.get_weather"))
     assert caught.value.message == "c.toml: tools.get_weather.days must be a whole number from 1 to 16 (got 0)."
+
+
+keys = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
+values = st.one_of(
+    st.integers(),
+    st.booleans(),
+    st.text(max_size=20),
+    st.text(st.sampled_from("a\n='\"[]{}#."), max_size=20),
+    st.lists(st.text(st.sampled_from("a\n[]=#"), max_size=5), max_size=3),
+)
+
+
+@given(st.dictionaries(keys, st.dictionaries(keys, values, max_size=4), max_size=4))
+def test_every_key_is_found_on_its_line(tables: dict[str, dict[str, object]]) -> None:
+    document = tomlkit.document()
+    for name, table in tables.items():
+        document[name] = table
+    text = tomlkit.dumps(document)
+    written = text.split("\n")
+    found = key_lines(text)
+    expected = {(name,) for name in tables} | {(name, key) for name, table in tables.items() for key in table}
+    assert set(found) == expected
+    for path, line in found.items():
+        assert written[line - 1].startswith(f"[{path[0]}]" if len(path) == 1 else f"{path[1]} = ")
