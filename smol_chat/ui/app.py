@@ -9,7 +9,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import ClassVar
 
 from rich.console import RenderableType
@@ -20,7 +19,7 @@ from textual.command import Provider
 from textual.screen import Screen
 from typing_extensions import override
 
-from smol_chat.errors import SmolChatError
+from smol_chat.ui import terminal_keys
 from smol_chat.ui.backend import Backend
 from smol_chat.ui.clipboard import in_tmux, load_tmux_buffer, osc52
 from smol_chat.ui.consent.guard import Keystrokes
@@ -67,6 +66,7 @@ class SmolChatApp(App[int]):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
+        terminal_keys.teach()
         self._backend = backend
         self._conversation = conversation
         self._clock = clock
@@ -199,19 +199,15 @@ class SmolChatApp(App[int]):
 
     def _fail(self, error: Exception | None) -> None:
         log.error("the screen ended because of a fault", exc_info=error)
-        self.failure = "smol-chat ended because of a fault of its own; your conversation is kept. Details are in"
+        self.failure = (
+            f"smol-chat ended because of a fault of its own; your conversation is kept. "
+            f"Details are in {self._backend.paths.logs}."
+        )
         self._close_messages_no_wait()
 
 
 def run_app(backend: Backend, *, conversation: str | None, theme: str | None) -> int:
-    """Run the screen until the user leaves; return the exit code.
-
-    Raises:
-        SmolChatError: the screen cannot be shown.
-    """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SmolChatError("smol-chat needs a terminal; in scripts use `smol-chat ask`.")
-    log_file = _log_to(backend.paths.logs)
+    """Run the screen until the user leaves; return the exit code."""
     app = SmolChatApp(backend, conversation=conversation, theme=theme)
     try:
         code = app.run()
@@ -220,19 +216,6 @@ def run_app(backend: Backend, *, conversation: str | None, theme: str | None) ->
             sys.stderr.write(_CLEAN)
             sys.stderr.flush()
     if app.failure:
-        print(f"{app.failure} {log_file}.", file=sys.stderr)
+        print(app.failure, file=sys.stderr)
         return 1
     return code or app.return_code or 0
-
-
-def _log_to(folder: Path) -> Path:
-    """Send log records to a rotating file unless somebody has done so; nothing may be printed over the screen."""
-    file = folder / "smol-chat.log"
-    root = logging.getLogger()
-    if not root.handlers:
-        from logging.handlers import RotatingFileHandler  # late: only the screen needs it
-
-        handler = RotatingFileHandler(file, maxBytes=1_000_000, backupCount=2, encoding="utf-8", delay=True)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        root.addHandler(handler)
-    return file

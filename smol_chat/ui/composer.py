@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from smol_chat.sanitise import visible
 from smol_chat.ui.history import InputHistory
+from smol_chat.ui.terminal_keys import SHIFT_ENTER
 
 NEWLINE_KEYS = ("ctrl+j", "shift+enter", "alt+enter")
 
@@ -169,6 +170,10 @@ class Composer(TextArea):
         """Leave Enter to the bindings; the base class would insert a line."""
         if event.key == "enter":
             event.prevent_default()
+        elif event.key == SHIFT_ENTER:
+            event.stop()
+            event.prevent_default()
+            self.action_newline()
 
     @override
     async def _on_paste(self, event: events.Paste) -> None:

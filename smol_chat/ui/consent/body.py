@@ -35,6 +35,10 @@ class Line:
     text: Content
 
 
+Row = tuple[str, Content]
+"""One line after wrapping: gutter and text."""
+
+
 def consent_lines(request: ApprovalRequest) -> list[Line]:
     """Return everything the card must show of a request, in order."""
     preview = request.preview
@@ -47,6 +51,11 @@ def consent_lines(request: ApprovalRequest) -> list[Line]:
     return lines
 
 
+def exact(text: str) -> str:
+    """Return text for one line of a card: nothing in it is hidden, not even a tab."""
+    return visible(text, keep_newlines=False).replace("\t", "␉")
+
+
 def lists_hosts(request: ApprovalRequest) -> bool:
     """Tell whether the hosts are too many for one line."""
     return sum(len(host_name(host)) + 2 for host in request.preview.hosts) > _HOSTS_WIDTH
@@ -55,7 +64,7 @@ def lists_hosts(request: ApprovalRequest) -> bool:
 def host_name(host: str) -> str:
     """Return a host as it goes over the wire: letters that look alike have no place on a card."""
     if host.isascii():
-        return visible(host, keep_newlines=False)
+        return exact(host)
     try:
         return host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -64,9 +73,9 @@ def host_name(host: str) -> str:
 
 def _argument_lines(request: ApprovalRequest) -> Iterator[Line]:
     arguments = request.call.arguments
-    width = min(24, max((len(visible(name, keep_newlines=False)) for name in arguments), default=0)) + 2
+    width = min(24, max((len(exact(name)) for name in arguments), default=0)) + 2
     for name, value in arguments.items():
-        label = Content.styled(f"{visible(name, keep_newlines=False):<{width}}", "$text-muted")
+        label = Content.styled(f"{exact(name):<{width}}", "$text-muted")
         text, is_plain = argument_text(value)
         if is_plain and text and text == request.preview.body:
             yield Line("", label + Content.styled("the whole text below", "$text-muted"))
@@ -74,7 +83,7 @@ def _argument_lines(request: ApprovalRequest) -> Iterator[Line]:
             yield Line("", label + Content.styled(f"{text.count(chr(10)) + 1} lines", "$text-muted"))
             yield from _text_lines(text, "")
         else:
-            yield Line("", label + _line_content(visible(text, keep_newlines=False)))
+            yield Line("", label + _marked(Content(exact(text))))
 
 
 def argument_text(value: JsonValue) -> tuple[str, bool]:
@@ -94,7 +103,7 @@ def argument_text(value: JsonValue) -> tuple[str, bool]:
 
 
 def _plain(text: str) -> list[Content]:
-    return [_marked(line) for line in Content(visible(text)).split("\n", allow_blank=True)]
+    return [_marked(Content(exact(line))) for line in text.split("\n")]
 
 
 def _text_lines(text: str, language: str) -> list[Line]:
@@ -134,10 +143,6 @@ def _content(text: str, language: str) -> Content:
     return highlighted(text, language)
 
 
-def _line_content(text: str) -> Content:
-    return _marked(Content(text))
-
-
 def _marked(content: Content) -> Content:
     """Replace long runs of spaces, which push text out of sight, by their length."""
     if _WIDE_GAP.search(content.plain) is None:
@@ -172,15 +177,13 @@ class ConsentBody(ScrollView, can_focus=False):
         """Whether the last line has been in view."""
         self._lines = lines
         self._gutter = max((len(line.gutter) for line in lines), default=0)
-        self._rows: list[tuple[str, Content]] = []
-        self._width = 0
-        self._strips: LRUCache[int, Strip] = LRUCache(256)
+        self._wrapped: LRUCache[int, list[Row]] = LRUCache(2)
+        self._strips: LRUCache[tuple[int, int], Strip] = LRUCache(256)
 
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of wrapped rows."""
-        self._wrap(width)
-        return len(self._rows)
+        return len(self._rows(width))
 
     @override
     def notify_style_update(self) -> None:
@@ -192,18 +195,18 @@ class ConsentBody(ScrollView, can_focus=False):
     def render_line(self, y: int) -> Strip:
         """Render one visible row."""
         width = self.scrollable_content_region.width
-        self._wrap(width)
+        rows = self._rows(width)
         row = y + self.scroll_offset.y
-        if row >= len(self._rows):
+        if row >= len(rows):
             return Strip.blank(width, self.rich_style)
-        if (strip := self._strips.get(row)) is None:
-            strip = self._strips[row] = self._strip(row, width)
+        if (strip := self._strips.get((row, width))) is None:
+            strip = self._strips[row, width] = self._strip(rows[row], width)
         return strip
 
     def on_resize(self) -> None:
         """Wrap to the new width and see whether everything fits."""
-        self._wrap(self.scrollable_content_region.width)
-        self.virtual_size = Size(self._width, len(self._rows))
+        width = self.scrollable_content_region.width
+        self.virtual_size = Size(width, len(self._rows(width)))
         self.call_after_refresh(self._look)
 
     @override
@@ -213,26 +216,28 @@ class ConsentBody(ScrollView, can_focus=False):
         self._look()
 
     def _look(self) -> None:
-        height = self.scrollable_content_region.height
-        if not self.seen and height > 0 and self.scroll_offset.y + height >= len(self._rows):
+        region = self.scrollable_content_region
+        if (
+            not self.seen
+            and region.height > 0
+            and self.scroll_offset.y + region.height >= len(self._rows(region.width))
+        ):
             self.seen = True
             self.post_message(self.SeenToTheEnd())
 
-    def _wrap(self, width: int) -> None:
-        if width == self._width or width <= 0:
-            return
-        self._width = width
-        self._strips.clear()
-        room = max(2, width - self._gutter)
-        self._rows = []
-        for line in self._lines:
-            folded = [line.text] if _fits(line.text, room) else line.text.fold(room)
-            self._rows.append((line.gutter, folded[0]))
-            self._rows += [(" " * len(line.gutter), part) for part in folded[1:]]
-        self.virtual_size = Size(width, len(self._rows))
+    def _rows(self, width: int) -> list[Row]:
+        """Return the lines folded to `width`; the layout asks for the width with and without a scroll bar."""
+        if (rows := self._wrapped.get(width)) is None:
+            room = max(2, width - self._gutter)
+            rows = self._wrapped[width] = []
+            for line in self._lines:
+                first, *others = [line.text] if _fits(line.text, room) else line.text.fold(room)
+                rows.append((line.gutter, first))
+                rows += [(" " * len(line.gutter), part) for part in others]
+        return rows
 
-    def _strip(self, row: int, width: int) -> Strip:
-        gutter, text = self._rows[row]
+    def _strip(self, row: Row, width: int) -> Strip:
+        gutter, text = row
         content = Content.styled(gutter, "$text-disabled") + text
         strip = Strip(content.render_segments(self.visual_style))
         return strip.adjust_cell_length(width, self.rich_style)

@@ -13,9 +13,8 @@ from textual.message import Message
 from textual.widgets import Static
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
-from smol_chat.sanitise import visible
 from smol_chat.tools.spec import Effect
-from smol_chat.ui.consent.body import ConsentBody, consent_lines, host_name, lists_hosts
+from smol_chat.ui.consent.body import ConsentBody, consent_lines, exact, host_name, lists_hosts
 from smol_chat.ui.consent.guard import GRANTS, Answering, Choice, Held, Keystrokes, Taken, Typed
 from smol_chat.ui.entry import Entry
 
@@ -165,7 +164,7 @@ class ApprovalCard(Vertical, can_focus=True):
         self._said: Said = ""
         self._body = ConsentBody(consent_lines(request))
         self._note = Static(Content(_WAITING), classes="card--note")
-        name = visible(request.call.name, keep_newlines=False)
+        name = exact(request.call.name)
         self.border_title = Content(f"{name} · {EFFECTS[request.effect]}")
         if request.batch > 1:
             self.border_subtitle = Content(f"{request.position} of {request.batch}")
@@ -265,7 +264,7 @@ class ApprovalCard(Vertical, can_focus=True):
 
     def _head(self) -> Content:
         head = destination(self.request)
-        if isolation := visible(self.request.preview.isolation, keep_newlines=False):
+        if isolation := exact(self.request.preview.isolation):
             head = Content(" · ").join([head, Content(isolation)])
         return head
 

@@ -67,7 +67,7 @@ class ApprovalDock(Vertical):
             # In the card's own turn: a message made during the dock's would not bubble past the dock.
             card.call_next(card.poll)
         elif (
-            self.screen.is_current
+            self.app.screen is self.screen
             and self.app.app_focus
             and may_take_focus(self._keystrokes, composer_empty=self.composer_empty)
         ):
