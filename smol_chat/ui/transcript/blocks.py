@@ -106,6 +106,7 @@ class ReasoningBlock(Block):
     def __init__(self, *, unfolded: bool = False) -> None:
         self.unfolded = unfolded
         self.streaming = True
+        self._windowed = True
         self._text: list[str] = []
         self._stream = TextStream()
         self._tail = ""
@@ -131,10 +132,11 @@ class ReasoningBlock(Block):
         self._pieces = None
         return True
 
-    def finish(self, duration_ms: int | None = None, tokens: int = 0) -> None:
-        """End it; without a duration it was interrupted."""
+    def finish(self, duration_ms: int | None = None, tokens: int = 0, *, keep_window: bool = False) -> None:
+        """End it; without a duration it was interrupted. `keep_window` leaves on the screen what is there."""
         self.streaming = False
-        self._tail = ""
+        self._windowed = keep_window
+        self._tail = self._tail if keep_window else ""
         self._pieces = None
         if duration_ms is None:
             self._header = "thought, interrupted"
@@ -145,11 +147,12 @@ class ReasoningBlock(Block):
     def fold(self, folded: bool) -> None:
         """Fold or unfold."""
         self.unfolded = not folded
+        self._windowed = self.streaming
         self._pieces = None
 
     def toggle(self) -> None:
         """Fold what is unfolded and the other way round."""
-        self.fold(self.unfolded)
+        self.fold(self.unfolded or (self._windowed and not self.streaming))
 
     def pieces(self) -> Sequence[Piece]:
         """Return the header and what is shown below it."""
@@ -163,7 +166,7 @@ class ReasoningBlock(Block):
 
     def _head(self) -> Piece:
         text = self._header if not self.streaming else "thinking" + (f" · {self._seconds} s" if self._seconds else "")
-        shown = self.unfolded or self.streaming
+        shown = self.unfolded or self._windowed
         label = Span("▾" if shown else "▸", "fold")
         return Piece(self, partial(_plain, text, "muted"), gap=True, label=label, toggles=True)
 
@@ -173,7 +176,7 @@ class ReasoningBlock(Block):
                 self._settled.append(self._chunk(chunk))
             rest = self._stream.open_text()
             return [*self._settled, *([self._chunk(rest)] if rest else [])]
-        return [Piece(self, partial(_window, self._tail), toggles=True)] if self.streaming else []
+        return [Piece(self, partial(_window, self._tail), toggles=True)] if self._windowed else []
 
     def _chunk(self, text: str) -> Piece:
         return Piece(self, partial(_plain, text, "reasoning"), size=measure(text))

@@ -54,6 +54,8 @@ class Turn:
     def __init__(self, events: Sequence[TurnEvent] | None = None, *, unfolded: bool = False) -> None:
         self.unfolded = unfolded
         """Whether new reasoning blocks begin unfolded."""
+        self.keeps_windows = False
+        """Whether reasoning that ends keeps its window, because somebody reads and nothing may move."""
         self._events = events
         self._blocks: list[Block] = []
         self._calls: dict[str, CallBlock] = {}
@@ -186,7 +188,7 @@ class Turn:
                 pass
             case ReasoningFinished():
                 if isinstance(self._open, ReasoningBlock):
-                    self._open.finish(event.duration_ms, event.tokens)
+                    self._open.finish(event.duration_ms, event.tokens, keep_window=self.keeps_windows)
                     self._open = None
             case Notice():
                 self._add(NoticeBlock(event.message))
@@ -230,9 +232,11 @@ class Turn:
         self._blocks.append(block)
 
     def _settle(self) -> None:
-        if self._open is not None:
+        if isinstance(self._open, ReasoningBlock):
+            self._open.finish(keep_window=self.keeps_windows)
+        elif self._open is not None:
             self._open.finish()
-            self._open = None
+        self._open = None
 
     def _hint(self, writing: bool) -> None:
         if writing != self._writing_call:

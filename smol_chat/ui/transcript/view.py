@@ -109,6 +109,7 @@ class Transcript(ScrollView, can_focus=True):
                 self._document.update(len(turns) - 1)
             self._document.append(Turn(unfolded=self._unfold_reasoning))
             self.following = True
+        turns[-1].keeps_windows = not self.following
         turns[-1].feed(event)
         if isinstance(event, TurnStarted) and self.is_running and not self._is_warm:
             # While the model reads its prompt: the first heading or fence must not wait for imports.

@@ -253,6 +253,21 @@ async def test_scrolling_up_stops_following_and_new_text_moves_nothing(key: str)
         assert app.rows()[-1] == "      line 159"
 
 
+async def test_reasoning_that_ends_moves_nothing_under_the_readers_eyes() -> None:
+    thought = "".join(f"step {n}\n" for n in range(20))
+    app = TranscriptApp([*turn(answer=numbered(20)), TurnStarted("c", "q"), ReasoningDelta(thought)])
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.pause()
+        await pilot.press("up")
+        before = app.rows()
+        app.transcript.feed(ReasoningFinished(1_000, 60))
+        app.transcript.feed(ContentDelta("The answer."))
+        after = app.rows()
+        assert [row.replace("thought for 1.0 s · 60 tokens", "thinking") for row in after[:-1]] == before[:-1]
+        app.transcript.toggle_reasoning()
+        assert "   ▸  thought for 1.0 s · 60 tokens" in app.rows()
+
+
 async def test_scrolling_back_to_the_end_follows_again() -> None:
     app = TranscriptApp([TurnStarted("c", "q"), ContentDelta(numbered(60))])
     async with app.run_test(size=(60, 20)) as pilot:
