@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -15,13 +16,14 @@ from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 HERE = Path(__file__).resolve().parent
+_COUNTER = itertools.count()
 
 
 class Terminal:
     """One tmux server with one window of 120 by 40."""
 
     def __init__(self, command: str, *, env: dict[str, str] | None = None, size: tuple[int, int] = (120, 40)) -> None:
-        self._socket = f"smolbench{os.getpid()}"
+        self._socket = f"smol-{os.getpid()}-{next(_COUNTER)}"
         extra = [word for name, value in (env or {}).items() for word in ("-e", f"{name}={value}")]
         self.started = time.time()
         width, height = map(str, size)
@@ -35,6 +37,10 @@ class Terminal:
     def screen(self) -> str:
         """Return what the pane shows."""
         return self._tmux("capture-pane", "-p", "-t", "b")
+
+    def title(self) -> str:
+        """Return the window title the program has set."""
+        return self._tmux("list-panes", "-t", "b", "-F", "#{pane_title}").strip()
 
     def keys(self, *keys: str) -> None:
         """Press named keys."""

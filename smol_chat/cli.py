@@ -95,6 +95,7 @@ def build_parser() -> Parser:
     _add_json(doctor)
     completion = _command(commands, "completion", "print the completion script of a shell", "completion")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
+    completion.set_defaults(parser=parser)
     return parser
 
 

@@ -8,8 +8,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from smol_chat.cli import build_parser
-
 FILES = {"FILE", "NAME|PATH", "NAME|PATH|URL"}
 FOLDERS = {"DIR"}
 
@@ -38,7 +36,7 @@ class Node:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the script."""
-    nodes = list(walk(build_parser(), ""))
+    nodes = list(walk(arguments.parser, ""))
     print({"bash": bash, "zsh": zsh, "fish": fish}[arguments.shell](nodes), end="")
     return 0
 
