@@ -239,6 +239,8 @@ def _call(name: str, arguments: list[Number]) -> Number:
     if function is None:
         known = ", ".join(sorted(name for name in _FUNCTIONS if name != _PERCENT))
         raise _wrong(f"There is no function {name!r}; there are {known}")
+    if not arguments:
+        raise _wrong(f"{name} needs a number")
     try:
         return function(*arguments)
     except TypeError:

@@ -70,7 +70,7 @@ def _zone(text: str) -> tzinfo:
         name = _PLACES.get(part) or names.get(part)
         if name:
             return zoneinfo.ZoneInfo(name)
-    near = [names[found] for found in difflib.get_close_matches(wanted, names, n=3)]
+    near = [names[found] for found in difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)]
     hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ' Use a name such as "Europe/Oslo".'
     raise ToolError("not_found", f"No time zone is known as {text!r}.{hint}")
 

@@ -157,7 +157,7 @@ async def _find(location: str, own: WeatherSettings, ctx: ToolContext) -> _Place
 
 def _lies_in(place: dict[str, Any], wider: list[str]) -> bool:
     known = {str(place.get(key, "")).casefold() for key in ("country", "country_code", "admin1", "admin2", "admin3")}
-    return all(part.casefold() in known or _ALIASES.get(part.casefold(), "") in known for part in wider)
+    return all(part.casefold() in known or _ALIASES.get(part.casefold()) in known for part in wider)
 
 
 _ALIASES = {"usa": "united states", "us": "united states", "uk": "united kingdom", "england": "united kingdom"}

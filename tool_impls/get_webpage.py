@@ -50,12 +50,16 @@ async def _readable(response: HttpResponse) -> tuple[str, str]:
 
 def _extract(html: str, url: str) -> tuple[str, str]:
     import trafilatura  # late: 0.3 s
-    from trafilatura.metadata import extract_metadata
 
     body = trafilatura.extract(
-        html, url=url, output_format="markdown", include_links=True, include_tables=True, include_comments=False,
+        html,
+        url=url,
+        output_format="markdown",
+        include_links=True,
+        include_tables=True,
+        include_comments=False,
         favor_recall=True,
-    )  # fmt: skip
-    metadata = extract_metadata(html, default_url=url)
-    title = getattr(metadata, "title", None) or ""
-    return " ".join(str(title).split()), (body or "").strip()
+    )
+    found = trafilatura.extract_metadata(html, default_url=url)
+    title = " ".join(str(getattr(found, "title", None) or "").split())
+    return title, str(body or "").strip().removeprefix(f"# {title}\n").strip()

@@ -112,6 +112,7 @@ def _ask(name: str, address: str, query: str, region: str) -> list[dict[str, str
 
     engine: Any = ENGINES["text"][name](timeout=_SECONDS)
     engine.search_url = address
+    engine.http_client.client.follow_redirects = False  # where it would lead has not been checked
     request = engine.http_client.request
     host = urlsplit(address).netloc
     pages: list[str] = []

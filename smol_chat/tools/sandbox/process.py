@@ -22,11 +22,12 @@ from typing import Any
 
 from smol_chat.errors import ToolError
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
-from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT
+from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT, STARTED
 
 _log = logging.getLogger(__name__)
 
 _MAX_FRAME = 1024 * 1024
+_START_SECONDS = 30.0
 _KEPT_VARIABLES = ("TZ",)
 
 
@@ -63,13 +64,16 @@ class ProcessSandbox:
         Raises:
             ToolError: `unavailable` where no process can be started.
         """
-        worker = await self._take()
-        try:
-            outcome = await _conversation(worker.process, code, limits)
-        finally:
-            await _end(worker)
-        self.prepare()
-        return outcome
+        for _ in range(2):  # a worker can have died while it waited
+            worker = await self._take()
+            try:
+                outcome = await _Conversation(worker.process).run(code, limits)
+            finally:
+                await _end(worker)
+            if outcome is not None:
+                self.prepare()
+                return outcome
+        raise ToolError("unavailable", "The process that runs code ends before it begins; see the log.")
 
     async def close(self) -> None:
         """End the waiting worker."""
@@ -86,14 +90,10 @@ class ProcessSandbox:
         if waiting is None:
             raise ToolError("unavailable", "The sandbox is closed.")
         try:
-            worker = await asyncio.shield(waiting)
+            return await asyncio.shield(waiting)
         except asyncio.CancelledError:
             self._next = waiting  # it serves the next call
             raise
-        if worker.process.returncode is None:
-            return worker
-        await _end(worker)  # it died while it waited
-        return await self._start()
 
     async def _start(self) -> _Worker:
         folder = tempfile.mkdtemp(prefix="smol-chat-")
@@ -126,46 +126,68 @@ def _import_paths() -> list[str]:
     return list(dict.fromkeys(paths))
 
 
-async def _conversation(process: asyncio.subprocess.Process, code: str, limits: PythonLimits) -> PythonOutcome:
-    """Send the program, collect what it tells until it ends or its time is over."""
-    # The wall clock ends it first; the limit on processor time is there should this program not be.
-    seconds = math.ceil(limits.seconds) + 2
-    job = {"code": code, "seconds": seconds, "memory": limits.memory, "output": limits.output}
-    output = bytearray()
-    try:
-        report = await asyncio.wait_for(_exchange(process, json.dumps(job).encode(), output), limits.seconds)
-        timed_out = False
-    except asyncio.TimeoutError:
-        report, timed_out = None, True
-    printed = output.decode("utf-8", "replace")
-    if report is not None:
-        return _outcome(report, printed)
-    code_of_end = None if timed_out else await process.wait()
-    if timed_out:
-        return PythonOutcome("time", printed, error=f"The code was stopped after {limits.seconds:g} seconds.")
-    _log.warning("A sandbox worker ended with code %s", code_of_end)
-    return PythonOutcome("died", printed, error="The process that ran the code crashed.")
+class _Conversation:
+    """Sends one program to a worker and collects what it tells until it ends or its time is over."""
 
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self._output = bytearray()
 
-async def _exchange(process: asyncio.subprocess.Process, job: bytes, output: bytearray) -> dict[str, Any] | None:
-    """Return the worker's report, None where it ended without one."""
-    assert process.stdin is not None and process.stdout is not None  # both are pipes
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(job)
-        await process.stdin.drain()
-        process.stdin.close()
-    try:
+    async def run(self, code: str, limits: PythonLimits) -> PythonOutcome | None:
+        """Return what came of the program, None where the worker ended before it began."""
+        # The wall clock ends it first; the limit on processor time is there should this program not be.
+        seconds = math.ceil(limits.seconds) + 2
+        job = {"code": code, "seconds": seconds, "memory": limits.memory, "output": limits.output}
+        if not await self._begin(json.dumps(job).encode()):
+            _log.warning("A sandbox worker ended with code %s before it began", await self._process.wait())
+            return None
+        try:
+            report = await asyncio.wait_for(self._report(), limits.seconds)
+        except asyncio.TimeoutError:
+            return PythonOutcome("time", self._printed, error=f"The code was stopped after {limits.seconds:g} seconds.")
+        if report is None:
+            _log.warning("A sandbox worker ended with code %s", await self._process.wait())
+            return PythonOutcome("died", self._printed, error="The process that ran the code crashed.")
+        return _outcome(report, self._printed)
+
+    @property
+    def _printed(self) -> str:
+        return self._output.decode("utf-8", "replace")
+
+    async def _begin(self, job: bytes) -> bool:
+        stdin = self._process.stdin
+        assert stdin is not None  # it is a pipe
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            stdin.write(job)
+            await stdin.drain()
+            stdin.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            kind, _ = await asyncio.wait_for(self._frame(), _START_SECONDS)
+            return kind == STARTED
+        return False
+
+    async def _report(self) -> dict[str, Any] | None:
+        """Return the worker's report, None where it ended without one."""
         while True:
-            kind, length = HEADER.unpack(await process.stdout.readexactly(HEADER.size))
-            if length > _MAX_FRAME:
-                return None
-            content = await process.stdout.readexactly(length)
+            kind, content = await self._frame()
             if kind == OUTPUT:
-                output += content
+                self._output += content
             elif kind == REPORT:
-                return dict(json.loads(content))
-    except (asyncio.IncompleteReadError, ValueError):
-        return None
+                with contextlib.suppress(ValueError):
+                    return dict(json.loads(content))
+                return None
+            else:
+                return None
+
+    async def _frame(self) -> tuple[bytes, bytes]:
+        """Return kind and content of the next frame; without a kind where the worker has ended or tells nonsense."""
+        stdout = self._process.stdout
+        assert stdout is not None  # it is a pipe
+        try:
+            kind, length = HEADER.unpack(await stdout.readexactly(HEADER.size))
+            return (kind, await stdout.readexactly(length)) if length <= _MAX_FRAME else (b"", b"")
+        except asyncio.IncompleteReadError:
+            return b"", b""
 
 
 def _outcome(report: dict[str, Any], printed: str) -> PythonOutcome:

@@ -13,7 +13,7 @@ import struct
 import sys
 import types
 
-OUTPUT, REPORT = b"o", b"r"
+STARTED, OUTPUT, REPORT = b"s", b"o", b"r"
 HEADER = struct.Struct(">cI")
 
 _PACKAGE = "smol_chat.tools"
@@ -33,6 +33,7 @@ def main() -> None:
         facades.preload_zones()  # 0.1 s, so only for a program that asks
     channel = _own_channel()
     _limit(job)
+    _send(channel, STARTED, b"")  # from here the program's time runs
     output = _Output(channel, int(job["output"]))
     try:
         report = Program(code, output.write).run()

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smol_chat.errors import ToolError
+from support.tool_context import call, failure, workbench
+from tool_impls.calculate import _evaluate, _shown
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("1 + 1", "2"),
+        ("2*(3+4)**2", "98"),
+        ("2^10", "1024"),
+        ("7 / 2", "3.5"),
+        ("6 / 2", "3"),
+        ("7 // 2", "3"),
+        ("-7 % 3", "2"),
+        ("17 % 5", "2"),
+        ("17 % -5", "-3"),
+        ("17 % (2 + 3)", "2"),
+        ("15% of 80", "12"),
+        ("12.5 % of 200", "25"),
+        ("80 + 15%", "92"),
+        ("80 - 15%", "68"),
+        ("100 * 5%", "5"),
+        ("5% + 1", "1.05"),
+        ("(10%)", "0.1"),
+        ("0.1 + 0.2", "0.3"),
+        ("1/3", "0.333333333333333"),
+        ("2**100", "1267650600228229401496703205376"),
+        ("10**20 + 1", "100000000000000000001"),
+        ("1e3", "1000"),
+        ("1.5e-7", "1.5e-07"),
+        ("1e300", "1e+300"),
+        ("sqrt(2)", "1.4142135623731"),
+        ("√16", "4"),
+        ("sqrt 9", "3"),
+        ("3 × 4 ÷ 2 − 1", "5"),
+        ("5!", "120"),
+        ("factorial(20)", "2432902008176640000"),
+        ("comb(5, 2) + perm(5, 2)", "30"),
+        ("gcd(12, 18) + lcm(4, 6)", "18"),
+        ("sin(pi/2) + cos(0) + tan(0)", "2"),
+        ("log(100, 10) + ln(e) + log2(8) + log10(1000)", "9"),
+        ("cbrt(27) + cbrt(-8)", "1"),
+        ("max(1, 5, 3) - min([4, 2])", "3"),
+        ("mean(1, 2, 6) + median(1, 3, 2) + sum(1, 2)", "8"),
+        ("round(2.567, 2) + floor(2.9) + ceil(2.1)", "7.57"),
+        ("abs(-3) + trunc(2.7) + hypot(3, 4)", "10"),
+        ("degrees(pi) + PI - pi", "180"),
+        ("pow(2, 0.5) == sqrt(2)", "true"),
+        ("3 < 4 <= 4 != 5", "true"),
+        ("1 > 2", "false"),
+        ("3 * 4 =", "12"),
+        ("+5 - -3", "8"),
+        ("0 * -1", "0"),
+    ],
+)
+async def test_expressions_have_their_value(expression: str, value: str, tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        result = await call(bench, "calculate", expression=expression)
+    assert result.content == f"{expression} = {value}"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "9**9**9",
+        "10**10**10",
+        "2**(2**40)",
+        "(10**3000)**5",
+        "factorial(10**9)",
+        "factorial(5000)",
+        "comb(10**9, 10**8)",
+        "perm(10**6, 10**5)",
+        "lcm(10**3800 + 1, 10**3800 + 3)",
+        "10**3800 * 10**3800",
+        "1e308 * 10",
+        "exp(1000)",
+        "1e400",
+        "9" * 1999,
+        "+".join(["1"] * 900),
+        "1" + " " * 3000,
+        "2.0**99999",
+    ],
+)
+async def test_what_is_too_large_is_refused_before_it_is_computed(expression: str, tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        result = await call(bench, "calculate", expression=expression)
+    if expression.startswith("9" * 50):
+        assert result.ok  # 1,999 digits are fine
+        return
+    assert failure(result)[0] == "limit"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "",
+        "hello",
+        "1 +",
+        "__import__('os')",
+        "(1).__class__",
+        "open('/etc/passwd')",
+        "'a' * 10",
+        "[1, 2]",
+        "1, 2",
+        "1,234 + 1",
+        "lambda: 1",
+        "x := 3",
+        "1 if 2 else 3",
+        "True",
+        "1 << 100",
+        "~5",
+        "1 and 2",
+        "1 in [1]",
+        "f'{1}'",
+        "sqrt(x=4)",
+        "sqrt(1, 2, 3)",
+        "sqrt",
+        "nope(1)",
+        "2j",
+        "factorial(2.5)",
+        "round(1, 2, 3)",
+        "max()",
+        "mean()",
+        "(" * 300 + "1" + ")" * 300,
+        "-" * 1900 + "1",
+        "1\x002",
+    ],
+)
+async def test_what_is_no_arithmetic_is_refused_in_one_sentence(expression: str, tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        kind, message = failure(await call(bench, "calculate", expression=expression))
+    assert kind in ("invalid_arguments", "limit")
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("expression", ["1/0", "5 % 0", "0**-1", "sqrt(-1)", "(-8)**(1/3)", "log(0)", "asin(2)"])
+async def test_what_has_no_result_says_so(expression: str, tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        assert failure(await call(bench, "calculate", expression=expression))[0] == "failed"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(alphabet="0123456789.+-*/%()^!eE, sqrtpimaxlogfc", max_size=60))
+def test_any_text_gives_a_number_or_one_sentence(text: str) -> None:
+    try:
+        assert _shown(_evaluate(text))
+    except ToolError as error:
+        assert error.message.endswith(".")
+
+
+@given(st.integers(-(10**30), 10**30), st.integers(-(10**30), 10**30))
+def test_whole_numbers_are_exact(a: int, b: int) -> None:
+    assert _evaluate(f"({a}) * ({b}) - ({a})") == a * b - a
