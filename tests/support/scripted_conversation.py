@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union, cast
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
-from smol_chat.config import Settings
+from smol_chat.config import Settings, Where
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError
 from smol_chat.events import (
@@ -86,6 +86,8 @@ class ScriptedConversation:
         self.sent: list[str] = []
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
+        self.read_to_the_end = False
+        """Whether the screen has taken in the last event of the latest turn."""
         self._scripts = list(scripts)
         self._cancelled = asyncio.Event()
 
@@ -99,6 +101,7 @@ class ScriptedConversation:
         assert self._scripts, "the script has run out"
         self.sent.append(text)
         self._cancelled.clear()
+        self.read_to_the_end = False
         yield TurnStarted(self.id, text)
         for step in self._scripts.pop(0):
             if self._cancelled.is_set():
@@ -115,10 +118,12 @@ class ScriptedConversation:
                     raise error
                 case TurnFinished() | TurnFailed():
                     yield step
+                    self.read_to_the_end = True
                     return
                 case _:
                     yield step
         yield TurnFinished("cancelled", USAGE, TIMINGS) if self._cancelled.is_set() else DONE
+        self.read_to_the_end = True
 
     def _proposed(self, step: Ask) -> list[TurnEvent]:
         return [ToolCallProposed(asked.call) for asked in step.requests]
@@ -177,7 +182,8 @@ class ScriptedBackend:
     """Everything behind the screen, in memory but for the data folder."""
 
     def __init__(self, root: Path, scripts: Sequence[Sequence[Step]] = (), *, past: Sequence[TurnEvent] = ()) -> None:
-        self.settings = Settings()
+        self.config_file = root / "config.toml"
+        self.settings = Settings(where=Where(str(self.config_file)))
         self.paths = DataPaths(root)
         self.paths.create()
         self.workspace = root / "work"
