@@ -37,6 +37,7 @@ MAX_INTEGER_BITS = 4096
 MAX_REPETITION = 1024 * 1024
 
 REASONING_TAGS = ("<think>", "</think>")
+TOOL_TAGS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>")
 
 CHATML = """\
 {%- for message in messages %}<|im_start|>{{ message.role }}
@@ -69,7 +70,7 @@ class Traits:
     """What a template does with what it is given, found by rendering probes."""
 
     tools: bool
-    """Tools, calls and results have a form of their own."""
+    """Tools, calls and results have a form of their own, with calls in the tags our parser reads."""
     system: bool
     typed_content: bool
     """Content must be a list of parts."""
@@ -90,13 +91,13 @@ class RenderedPrompt:
 class SpecialText:
     """Hide spellings of special tokens in untrusted text, and find them again in what a template made of it.
 
-    `control` tokens are hidden everywhere; `tags` are the visible ones the template uses itself (`<tool_call>`, …),
-    which stay what they are in the model's own text.
+    `control` tokens are hidden everywhere; tags that structure a prompt (`<tool_call>`, … and the visible ones of the
+    vocabulary that the template uses, given as `tags`) stay what they are in the model's own text.
     """
 
     def __init__(self, control: Iterable[str], tags: Iterable[str] = ()) -> None:
         self._control = _SpellingFinder([*control, *REASONING_TAGS])
-        self._all = _SpellingFinder([*control, *tags, *REASONING_TAGS])
+        self._all = _SpellingFinder([*control, *tags, *TOOL_TAGS, *REASONING_TAGS])
         self._secret = secrets.token_hex(8)
         self._mark = re.compile(f"\ue000{self._secret}([0-9a-f]*)\ue001")
 
@@ -256,7 +257,7 @@ class ChatTemplate:
         for text_arguments in (False, True):
             tried = _replace(traits, tools=True, text_arguments=text_arguments)
             text = self._try([_USER, _CALL, _RESULT], [_TOOL], tried)
-            if all(mark in text for mark in ("probe-value", "probe-result")):
+            if all(mark in text for mark in (TOOL_TAGS[0], "probe-value", "probe-result")):
                 return _replace(tried, xml_calls="<parameter=" in text.partition("probe-value")[0])
         return traits
 

@@ -56,7 +56,7 @@ TYPED_TEMPLATE = """\
 TEXT_ARGUMENTS_TEMPLATE = """\
 {%- for tool in tools or [] %}{{ tool | tojson }}{% endfor %}
 {%- for message in messages %}<{{ message.role }}>{{ message.content }}
-{%- for call in message.tool_calls %}{{ call.function.name + '(' + call.function.arguments + ')' }}{% endfor %}
+{%- for call in message.tool_calls %}<tool_call>{{ call.function.name }}({{ call.function.arguments + "" }}){% endfor %}
 {%- endfor %}"""
 
 
@@ -145,6 +145,12 @@ class TestFallbacks:
 
 
 class TestTraits:
+    def test_calls_in_tags_of_another_family_are_written_in_ours(self) -> None:
+        # the parser reads <tool_call> only, so a model that marks calls otherwise is told our form
+        source = TEXT_ARGUMENTS_TEMPLATE.replace("<tool_call>", "[TOOL_CALLS]")
+        assert not template(source)[0].traits.tools
+        assert "# Tools" in rendered(source, LOOP, [WEATHER])
+
     @pytest.mark.parametrize(
         ("source", "tools", "system", "xml"),
         [
