@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from smol_chat.errors import ToolError
+from smol_chat.errors import SmolChatError, ToolError
 from smol_chat.messages import JsonObject, ToolFailure, ToolResult
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.context import ToolContext, ToolWorkbench
@@ -42,6 +42,8 @@ async def run_tool(
         result = replace(result, content=shown, data=output.data, origin=output.origin, full_content=whole)
     except ToolError as error:
         result = _failed(result, ToolFailure(error.kind, error.message), workbench.result_limit)
+    except SmolChatError as error:  # a setting of the tool or the network that cannot be used
+        result = _failed(result, ToolFailure("unavailable", error.message), workbench.result_limit)
     except Exception as error:  # the border to a tool's code: a bug in it is logged whole and ends nothing else
         _log.exception("The tool %s failed", tool.name)
         message = f"The tool {tool.name} failed unexpectedly ({type(error).__name__})."
@@ -114,7 +116,7 @@ async def preview_call(tool: Tool, arguments: JsonObject, workbench: ToolWorkben
             return Preview(_summary(tool, hosts), hosts=hosts)
         made = await asyncio.wait_for(tool.previewer(**arguments, ctx=context), workbench.timeout)
         return made if made.hosts else replace(made, hosts=hosts)
-    except ToolError as error:
+    except SmolChatError as error:
         return Preview(f"This call would fail: {error.message}")
     except Exception:  # as in run_tool; the user decides without a preview
         _log.exception("The preview of %s failed", tool.name)

@@ -186,7 +186,13 @@ ESCAPES: dict[str, str] = {
 }
 """What may print ESCAPED in plain Python only."""
 
-NEWER = {"except star": (3, 11), "type alias": (3, 12)}
+NEWER = {
+    "contextlib reaches os": (3, 11),
+    "except star": (3, 11),
+    "format by match args": (3, 11),
+    "statistics reaches sys": (3, 11),
+    "type alias": (3, 12),
+}
 """Attacks that need a newer Python to work even in plain Python."""
 
 HOOKS = [

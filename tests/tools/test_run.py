@@ -73,6 +73,19 @@ async def test_an_unexpected_failure_is_logged_whole_and_told_in_one_sentence(
     assert "secret detail" in caplog.text
 
 
+async def test_a_setting_that_cannot_be_used_is_told_as_it_is(tmp_path: Path) -> None:
+    @tool(effect=Effect.NETWORK)
+    async def connect(*, ctx: ToolContext) -> ToolOutput:
+        """Connect."""
+        await ctx.http.check("http://example.test/")
+        raise AssertionError
+
+    async with workbench(tmp_path, allow=("http://wrong",)) as bench:
+        kind, message = failure(await run_tool(connect, {}, bench))
+    assert kind == "unavailable"
+    assert message.startswith("network.allow: 'http://wrong' is no host")
+
+
 async def test_a_tool_that_hangs_is_stopped(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         assert failure(await run_tool(hang, {}, bench)) == ("timeout", "hang was stopped after 0.01 seconds.")
