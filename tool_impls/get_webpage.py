@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from smol_chat.tools import Effect, HttpResponse, JsonObject, Origin, Preview, ToolContext, ToolError, ToolOutput, tool
 
 _READABLE = ("text/", "application/xhtml+xml", "application/json", "application/ld+json", "application/xml")
@@ -20,7 +18,7 @@ async def get_webpage(url: str, *, ctx: ToolContext) -> ToolOutput:
     accept = {"accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5"}
     response = await ctx.http.get(address, headers=accept, media_types=_READABLE)
     response.require_success()
-    title, text = await _readable(response)
+    title, text = await _readable(response, ctx)
     head = f"# {title}\n{response.url}" if title else response.url
     data: JsonObject = {"url": response.url, "title": title, "text": text}
     return ToolOutput(f"{head}\n\n{text}", data=data, origin=Origin.WEB)
@@ -33,7 +31,7 @@ async def _preview(url: str, *, ctx: ToolContext) -> Preview:
     return Preview(f"Fetch a page from {host}; it learns the address you ask for.", address, hosts=(host,))
 
 
-async def _readable(response: HttpResponse) -> tuple[str, str]:
+async def _readable(response: HttpResponse, ctx: ToolContext) -> tuple[str, str]:
     """Return title and text; markup becomes Markdown, everything else stays as it is."""
     text = response.text[:_LONGEST_TEXT]
     if "\x00" in text[:4096]:
@@ -42,7 +40,7 @@ async def _readable(response: HttpResponse) -> tuple[str, str]:
     if response.media_type not in _MARKUP and not looks_like_markup:
         return "", text.strip() or "[the page is empty]"
     # Parsing a large page takes a while; meanwhile the event loop goes on.
-    title, body = await asyncio.to_thread(_extract, text, response.url)
+    title, body = await ctx.in_thread(_extract, text, response.url)
     if not body:
         raise ToolError("failed", f"{response.url} has no text to read; it may need a browser that runs its scripts.")
     return title, body

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,7 +70,7 @@ async def web_search(
         try:
             # The library connects on its own; the address, which only the settings decide, is checked before.
             await ctx.http.check(address)
-            results = await asyncio.to_thread(_ask, name, address, query, own.region)
+            results = await ctx.in_thread(_ask, name, address, query, own.region)
         except ToolError as error:
             _log.info("The search engine %s failed: %s", name, error.message)
             failures.append(error)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from smol_chat.tools.files import WorkspaceFiles
 from smol_chat.tools.sandbox.base import Sandbox
@@ -27,6 +30,32 @@ class SettingsLookup(Protocol):
 def default_settings(name: str, cls: type[T], /) -> T:
     """Return a tool's settings as they are when nobody has set any."""
     return cls()
+
+
+async def run_in_thread(work: Callable[..., T], *arguments: object) -> T:
+    """Run blocking work in a thread of its own, which ends with the program even in the middle of its work."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if error is not None:
+            done.set_exception(error)
+        else:
+            done.set_result(cast("T", result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work(*arguments)
+        except BaseException as raised:  # handed to whoever waits
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=run, name="tool", daemon=True).start()
+    return await done
 
 
 class ToolContext:
@@ -68,6 +97,10 @@ class ToolContext:
     def settings(self, cls: type[T]) -> T:
         """Return the tool's own settings."""
         return self._workbench.settings(self._tool.name, cls)
+
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Run blocking work of a library in a thread; cancelling leaves it behind, and it never delays the exit."""
+        return await run_in_thread(work, *arguments)
 
     def progress(self, message: str) -> None:
         """Say in one short line what the tool is doing."""

@@ -121,6 +121,7 @@ async def test_wrong_types_are_refused_before_anything_happens(name: str, tmp_pa
 
 
 WAITING: dict[str, Callable[[str], JsonObject]] = {
+    "web_search": lambda url: {"query": "words"},
     "get_webpage": lambda url: {"url": url},
     "get_weather": lambda url: {"location": "Oslo"},
     "execute_python": lambda url: {"code": "while True: pass"},
@@ -130,7 +131,10 @@ WAITING: dict[str, Callable[[str], JsonObject]] = {
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_running_call_can_be_cancelled(name: str, tmp_path: Path) -> None:
     async with serve(lambda _: Reply(b"x", stall=True)) as server:
-        settings = {WeatherSettings: WeatherSettings(server.url, server.url)}
+        settings: dict[type[object], object] = {
+            WeatherSettings: WeatherSettings(server.url, server.url),
+            WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",)),
+        }
         async with workbench(tmp_path, allow=("127.0.0.1",), settings=settings) as bench:
             call = asyncio.create_task(run_tool(the_tool(name), WAITING[name](server.url), bench))
             await _started(bench, server.requests, name)
