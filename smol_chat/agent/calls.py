@@ -116,9 +116,13 @@ class RoundOfCalls:
         questions: dict[asyncio.Task[Decision], ToolCall] = {}
         stop = asyncio.ensure_future(self._cancelled.wait())
         try:
+            before = asyncio.Event()
+            before.set()
             for position, call in enumerate(waiting, 1):
-                question = self._question(call, position, len(waiting))
+                asked = asyncio.Event()
+                question = self._question(call, position, len(waiting), before, asked)
                 questions[asyncio.create_task(question)] = call
+                before = asked
             while questions and not stop.done():
                 either: set[asyncio.Future[Any]] = {*questions, stop}
                 done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -134,9 +138,16 @@ class RoundOfCalls:
         finally:
             await _cancel({*questions, stop})
 
-    async def _question(self, call: ToolCall, position: int, batch: int) -> Decision:
-        preview = await self._toolbox.preview(call)
-        effect = self._toolbox.effect(call.name)
+    async def _question(
+        self, call: ToolCall, position: int, batch: int, before: asyncio.Event, asked: asyncio.Event
+    ) -> Decision:
+        """Ask about one call once the call before it has been asked about, however long its preview takes."""
+        try:
+            preview = await self._toolbox.preview(call)
+            effect = self._toolbox.effect(call.name)
+            await before.wait()
+        finally:
+            asked.set()
         return await self._approver.decide(ApprovalRequest(call, effect, preview, position, batch))
 
     def _settle(self, call: ToolCall, decision: Decision) -> Iterator[TurnEvent]:

@@ -180,6 +180,13 @@ async def test_an_answer_for_the_session_settles_the_other_cards_of_the_same_too
     assert results == ["2", "4"]
 
 
+async def test_questions_come_in_the_order_of_the_calls_however_long_their_previews_take() -> None:
+    approver = FixedApprover({"note": ALLOW, "add": ALLOW})
+    stage = Stage([[call_text("note", text="x") + call_text("add", a=1, b=2)], ["ok"]], approver)
+    await stage.turn()
+    assert [request.call.name for request in approver.asked] == ["note", "add"]
+
+
 async def test_bad_arguments_are_reported_together_and_nobody_is_asked() -> None:
     stage = Stage([[call_text("add", a="two", c=1)], ["sorry"]])
     events = await stage.turn()
