@@ -207,6 +207,8 @@ class LocalEngine:
             raise EngineError("The engine is closed.")
         if self._loading is None:
             self._loading = asyncio.create_task(self._load(), name="load model")
+            # a failure nobody waits for any more, after a stop, is not worth a warning
+            self._loading.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._loading
 
     async def _load(self) -> EngineInfo:

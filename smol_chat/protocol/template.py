@@ -50,8 +50,6 @@ CHATML = """\
 class ChatTemplateError(EngineError):
     """Report a chat template that cannot be compiled or rendered."""
 
-    kind = "chat_template"
-
 
 class RunawayTemplateError(ChatTemplateError):
     """Report a template that wants more time, memory or output than any honest one; it is not given another try."""

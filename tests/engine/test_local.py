@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
 import stat
 import sys
@@ -327,11 +328,12 @@ class TestWorker:
             stdout=asyncio.subprocess.PIPE,
         )
         assert process.stdout is not None
-        worker = int(await process.stdout.readline())
+        worker = os.pidfd_open(int(await process.stdout.readline()))
         process.kill()
         await process.wait()
-        while Path(f"/proc/{worker}").exists() and "Z" not in Path(f"/proc/{worker}/stat").read_text().split()[2]:
-            await asyncio.sleep(0.01)
+        ended, _, _ = await asyncio.to_thread(select.select, [worker], [], [], 30)
+        os.close(worker)
+        assert ended
 
     async def test_its_log_is_private(self, local_engine: MakeEngine, hybrid_model: Path, tmp_path: Path) -> None:
         await local_engine(hybrid_model).start()
