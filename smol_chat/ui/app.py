@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import sys
 import time
@@ -212,9 +213,8 @@ def run_app(backend: Backend, *, conversation: str | None, theme: str | None) ->
     try:
         code = app.run()
     finally:
-        with contextlib.suppress(OSError):
-            sys.stderr.write(_CLEAN)
-            sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            os.write(sys.stderr.fileno(), _CLEAN.encode("ascii"))
     if app.failure:
         print(app.failure, file=sys.stderr)
         return 1

@@ -68,6 +68,7 @@ class PickerScreen(ModalScreen[str | None]):
         scrollbar-size-vertical: 1;
         &:focus { border: none; }
     }
+    PickerScreen OptionList > .option-list--option { padding: 0 1; }
     PickerScreen .picker--empty { color: $text-muted; margin-top: 1; display: none; }
     PickerScreen .-none .picker--empty { display: block; }
     """
@@ -129,7 +130,7 @@ class PickerScreen(ModalScreen[str | None]):
         fitting = (row for row in self._rows if all(word in f"{row.title} {row.detail}".lower() for word in words))
         self._shown = [row for row, _ in zip(fitting, range(_LISTED), strict=False)]
         options = self.query_one(OptionList)
-        width = max(20, options.size.width - 4)
+        width = max(20, options.size.width - 3)
         options.clear_options()
         options.add_options([Option(_prompt(row, width)) for row in self._shown])
         if self._shown:
