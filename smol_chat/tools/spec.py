@@ -57,6 +57,8 @@ class Preview:
 ToolFunction = Callable[..., Awaitable[ToolOutput]]
 PreviewFunction = Callable[..., Awaitable[Preview]]
 Hosts = Union[Sequence[str], Callable[[Any], Sequence[str]]]
+EffectOf = Callable[[JsonObject, Any], Effect]
+"""Tells the effect of one call from its arguments and the tool's settings."""
 
 
 class Tool:
@@ -67,6 +69,7 @@ class Tool:
         function: ToolFunction,
         *,
         effect: Effect,
+        effect_of: EffectOf | None = None,
         hosts: Hosts = (),
         settings: type[Any] | None = None,
         timeout: float | None = None,
@@ -88,6 +91,7 @@ class Tool:
         self.schema = ToolSchema(name, description, parameters_schema(function))
         self.previewer: PreviewFunction | None = None
         self._hosts = hosts
+        self._effect_of = effect_of
 
     @property
     def name(self) -> str:
@@ -103,6 +107,10 @@ class Tool:
         """Return the hosts a call contacts, as far as the settings decide them."""
         declared = self._hosts(settings) if callable(self._hosts) else self._hosts
         return tuple(dict.fromkeys(declared))
+
+    def effect_of(self, arguments: JsonObject, settings: object = None) -> Effect:
+        """Return the effect of one call whose arguments fit the schema."""
+        return self.effect if self._effect_of is None else self._effect_of(arguments, settings)
 
     def preview(self, function: PreviewFunction) -> PreviewFunction:
         """Decorate the function that says what a call would do; it takes what the tool takes."""
@@ -124,6 +132,7 @@ class Tool:
 def tool(
     *,
     effect: Effect,
+    effect_of: EffectOf | None = None,
     hosts: Hosts = (),
     settings: type[Any] | None = None,
     timeout: float | None = None,
@@ -131,13 +140,15 @@ def tool(
     """Make a tool of an `async def` function.
 
     Args:
-        effect: the strongest thing it does.
+        effect: what its calls do.
+        effect_of: tells the effect of one call, where not all calls do the same. A call that changes something although
+            `effect` does not is asked about each time, whatever rule allows the tool.
         hosts: hosts it contacts, or a function that tells them from the tool's settings.
         settings: a frozen dataclass whose fields are declared with `setting`.
         timeout: seconds a call may take, where the program's usual limit does not fit.
     """
 
     def decorate(function: ToolFunction) -> Tool:
-        return Tool(function, effect=effect, hosts=hosts, settings=settings, timeout=timeout)
+        return Tool(function, effect=effect, effect_of=effect_of, hosts=hosts, settings=settings, timeout=timeout)
 
     return decorate

@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_FRAME = 1024 * 1024
 _START_SECONDS = 30.0
+_IDLE_SECONDS = 0.05
 _KEPT_VARIABLES = ("TZ",)
 
 
@@ -71,7 +72,8 @@ class ProcessSandbox:
             finally:
                 await _end(worker)
             if outcome is not None:
-                self.prepare()
+                # A moment later: starting the next one is not to hold up this result.
+                asyncio.get_running_loop().call_later(_IDLE_SECONDS, self.prepare)
                 return outcome
         raise ToolError("unavailable", "The process that runs code ends before it begins; see the log.")
 
@@ -115,15 +117,10 @@ class ProcessSandbox:
 
 def _import_paths() -> list[str]:
     """Return where the worker finds our packages and the one library it needs; it sees no other installation."""
-    ours = str(Path(__file__).parents[3])
-    paths = [ours]
-    for package in ("RestrictedPython", "typing_extensions"):
-        spec = importlib.util.find_spec(package)
-        if spec is None or spec.origin is None:
-            raise ToolError("unavailable", f"Running code needs the Python package {package}; install it.")
-        origin = Path(spec.origin)
-        paths.append(str(origin.parents[1] if origin.name == "__init__.py" else origin.parent))
-    return list(dict.fromkeys(paths))
+    library = importlib.util.find_spec("RestrictedPython")
+    if library is None or library.origin is None:
+        raise ToolError("unavailable", "Running code needs the Python package RestrictedPython; install it.")
+    return list(dict.fromkeys((str(Path(__file__).parents[3]), str(Path(library.origin).parents[1]))))
 
 
 class _Conversation:

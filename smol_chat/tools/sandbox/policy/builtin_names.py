@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from smol_chat.tools.sandbox.policy import guards
-from smol_chat.tools.sandbox.policy.facades import Importer
+from smol_chat.tools.sandbox.policy.facades import program_import
 
 _NAMES = (
     "ArithmeticError AssertionError AttributeError BaseException BufferError BytesWarning DeprecationWarning EOFError "
@@ -39,7 +39,7 @@ def make_builtins(print_function: Callable[..., None]) -> dict[str, Any]:
     made = {name: getattr(builtins, name) for name in _NAMES.split()}
     made |= {name: _refusing(sentence) for name, sentence in _ELSEWHERE.items()}
     made |= {
-        "__import__": Importer(),
+        "__import__": program_import,
         "delattr": guards.delete,
         "getattr": guards.read_or,
         "hasattr": guards.has,

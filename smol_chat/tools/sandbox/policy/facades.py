@@ -232,6 +232,9 @@ class Importer:
         return self._facades[name if fromlist else name.partition(".")[0]]
 
 
+program_import = Importer()
+"""Made with the module, which a waiting worker has imported already."""
+
 _zones: dict[str, zoneinfo.ZoneInfo] = {}
 
 
