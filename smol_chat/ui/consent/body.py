@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from rich.cells import get_character_cell_size
 from textual.cache import LRUCache
 from textual.content import Content
 from textual.geometry import Size
@@ -25,6 +26,10 @@ _HIGHLIGHT_LIMIT = 32 * 1024
 _WIDE_GAP = re.compile(r" {41,}")
 _MANY_BLANKS = 4
 _HOSTS_WIDTH = 50
+_CROWD = 4
+"""Characters a cell may have on average, marks that combine with others counted."""
+_BAR = 1
+"""Cells of the scroll bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +68,8 @@ def lists_hosts(request: ApprovalRequest) -> bool:
 
 def host_name(host: str) -> str:
     """Return a host as it goes over the wire: letters that look alike have no place on a card."""
-    if host.isascii():
-        return exact(host)
     try:
-        return host.encode("idna").decode("ascii")
+        return exact(host if host.isascii() else host.encode("idna").decode("ascii"))
     except UnicodeError:
         return ascii(host)
 
@@ -183,7 +186,7 @@ class ConsentBody(ScrollView, can_focus=False):
     @override
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Return the number of wrapped rows."""
-        return len(self._rows(width))
+        return len(self._rows(width - _BAR))
 
     @override
     def notify_style_update(self) -> None:
@@ -194,7 +197,7 @@ class ConsentBody(ScrollView, can_focus=False):
     @override
     def render_line(self, y: int) -> Strip:
         """Render one visible row."""
-        width = self.scrollable_content_region.width
+        width = self._width
         rows = self._rows(width)
         row = y + self.scroll_offset.y
         if row >= len(rows):
@@ -205,7 +208,7 @@ class ConsentBody(ScrollView, can_focus=False):
 
     def on_resize(self) -> None:
         """Wrap to the new width and see whether everything fits."""
-        width = self.scrollable_content_region.width
+        width = self._width
         self.virtual_size = Size(width, len(self._rows(width)))
         self.call_after_refresh(self._look)
 
@@ -225,13 +228,18 @@ class ConsentBody(ScrollView, can_focus=False):
             self.seen = True
             self.post_message(self.SeenToTheEnd())
 
+    @property
+    def _width(self) -> int:
+        """Cells a row may take. The scroll bar's cell is kept free also without one: it must not change the rows."""
+        return max(0, self.content_size.width - _BAR)
+
     def _rows(self, width: int) -> list[Row]:
-        """Return the lines folded to `width`; the layout asks for the width with and without a scroll bar."""
+        """Return the lines folded to `width`."""
         if (rows := self._wrapped.get(width)) is None:
             room = max(2, width - self._gutter)
             rows = self._wrapped[width] = []
             for line in self._lines:
-                first, *others = [line.text] if _fits(line.text, room) else line.text.fold(room)
+                first, *others = folded(line.text, room)
                 rows.append((line.gutter, first))
                 rows += [(" " * len(line.gutter), part) for part in others]
         return rows
@@ -243,6 +251,21 @@ class ConsentBody(ScrollView, can_focus=False):
         return strip.adjust_cell_length(width, self.rich_style)
 
 
-def _fits(text: Content, width: int) -> bool:
+def folded(text: Content, width: int) -> list[Content]:
+    """Return one line as rows of at most `width` cells that together are all of it.
+
+    `Content.fold` loses the rest of a text after a run of characters without a width of their own.
+    """
     plain = text.plain
-    return len(plain) <= width and (plain.isascii() or text.cell_length <= width)
+    if plain.isascii():
+        breaks = list(range(width, len(plain), width))
+    else:
+        breaks = []
+        cells = begun = 0
+        for index, character in enumerate(plain):
+            size = get_character_cell_size(character)
+            if cells + size > width or index - begun >= _CROWD * width:
+                breaks.append(index)
+                cells, begun = 0, index
+            cells += size
+    return text.divide(breaks) if breaks else [text]

@@ -175,7 +175,7 @@ class ApprovalCard(Vertical, can_focus=True):
         yield self._body
         yield self._note
         with Horizontal(classes="card--choices"):
-            yield from map(ChoiceLabel, _LABELS)
+            yield from (ChoiceLabel(choice) for choice in _LABELS if self._offered(choice))
         yield Entry(placeholder="why? Enter denies and tells the model, Esc goes back", classes="card--reason")
 
     @property
@@ -272,8 +272,12 @@ class ApprovalCard(Vertical, can_focus=True):
         """Turn a grant of what has not been seen whole into the advice to scroll."""
         return "scroll" if choice in GRANTS and not self._body.seen else choice
 
+    def _offered(self, choice: Choice) -> bool:
+        return choice != "session" or not self.request.once_only
+
     def _judge(self, text: str) -> None:
         choice = _CHOICES.get(text.lower())
+        choice = choice if choice and self._offered(choice) else None
         match self._answering.press(self._possible(choice) if choice else None, text):
             case Typed(typed):
                 if typed:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from textual.content import Content
 
 from smol_chat.messages import JsonValue
 from smol_chat.sanitise import is_hidden
 from smol_chat.tools.spec import Preview
-from smol_chat.ui.consent.body import argument_text, consent_lines, host_name
+from smol_chat.ui.consent.body import argument_text, consent_lines, folded, host_name
 from support.scripted_conversation import request
 
 
@@ -79,6 +80,15 @@ def test_nothing_hidden_reaches_the_card(arguments: dict[str, JsonValue]) -> Non
     preview = Preview(everything, body=everything, hosts=(everything,))
     for line in consent_lines(request("tool", arguments, preview=preview)):
         assert not any(is_hidden(character) for character in line.text.plain)
+
+
+@given(st.text(st.characters(categories=["L", "M", "So"])), st.integers(2, 20))
+@example("e" + "\u0301" * 100 + "; rm -rf ~", 10)
+@example("日本" * 40 + "; rm -rf ~", 7)
+def test_folding_loses_nothing_and_keeps_to_the_width(text: str, width: int) -> None:
+    rows = folded(Content(text), width)
+    assert "".join(row.plain for row in rows) == text
+    assert all(row.cell_length <= width for row in rows)
 
 
 def test_a_host_is_shown_as_it_goes_over_the_wire() -> None:

@@ -185,6 +185,18 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         assert await answered(stage) == Decision(True)
 
 
+WRAPPING = {"one line": "x" * 5000, "lines": ("y" * 200 + "\n") * 40, "wide": "日本" * 900}
+
+
+@pytest.mark.parametrize("code", WRAPPING.values(), ids=WRAPPING)
+async def test_the_end_of_lines_that_wrap_is_reached(tmp_path: Path, code: str) -> None:
+    async with on_stage(asking(tmp_path, python(f"{code}■"))) as stage:
+        await asked(stage)
+        await stage.card_listens()
+        await stage.press("end")
+        await stage.until(lambda: "■" in stage.text and "scroll to the end" not in stage.text)
+
+
 async def test_a_long_call_can_be_denied_unread(tmp_path: Path) -> None:
     async with on_stage(asking(tmp_path, python(LONG))) as stage:
         await asked(stage)
