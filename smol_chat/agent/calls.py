@@ -33,8 +33,12 @@ class Toolbox(Protocol):
         """Return what the model is told, in a stable order."""
         ...
 
-    def effect(self, name: str) -> Effect:
-        """Return the strongest thing the tool does."""
+    def usual_effect(self, name: str) -> Effect:
+        """Return what the tool's calls usually do: what a rule that allows the tool is about."""
+        ...
+
+    def effect(self, call: ToolCall) -> Effect:
+        """Return what this call does."""
         ...
 
     async def preview(self, call: ToolCall) -> Preview:
@@ -101,13 +105,18 @@ class RoundOfCalls:
                 yield from self._judge(call)
 
     def _judge(self, call: ToolCall) -> Iterator[TurnEvent]:
-        verdict = judge(call.name, self.rules)
+        verdict = judge(call.name, self.rules, once_only=self._once_only(call))
         if verdict.action == "allow":
             self._allowed.add(call.id)
             yield Decided(call.id, "allow", verdict.by, call.arguments, verdict.scope)
         elif verdict.action == "deny":
             yield Decided(call.id, "deny", verdict.by, call.arguments, reason=verdict.why)
             yield self._end(call, "denied", verdict.why)
+
+    def _once_only(self, call: ToolCall) -> bool:
+        """Tell whether the call changes something although its tool usually does not: no rule has it in mind."""
+        effect = self._toolbox.effect(call)
+        return effect not in SIDE_BY_SIDE and effect is not self._toolbox.usual_effect(call.name)
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -144,18 +153,21 @@ class RoundOfCalls:
         """Ask about one call once the call before it has been asked about, however long its preview takes."""
         try:
             preview = await self._toolbox.preview(call)
-            effect = self._toolbox.effect(call.name)
+            effect = self._toolbox.effect(call)
             await before.wait()
         finally:
             asked.set()
-        return await self._approver.decide(ApprovalRequest(call, effect, preview, position, batch))
+        return await self._approver.decide(
+            ApprovalRequest(call, effect, preview, position, batch, once_only=self._once_only(call))
+        )
 
     def _settle(self, call: ToolCall, decision: Decision) -> Iterator[TurnEvent]:
         if decision.allowed:
             self._allowed.add(call.id)
-            if decision.scope == "session":
+            scope = "once" if self._once_only(call) else decision.scope
+            if scope == "session":
                 self.rules = replace(self.rules, session=self.rules.session | {call.name})
-            yield Decided(call.id, "allow", decision.by, call.arguments, decision.scope)
+            yield Decided(call.id, "allow", decision.by, call.arguments, scope)
             return
         self.unattended = self.unattended or decision.unattended
         yield Decided(call.id, "deny", decision.by, call.arguments, reason=decision.reason)
@@ -164,7 +176,11 @@ class RoundOfCalls:
 
     async def _settle_covered(self, questions: dict[asyncio.Task[Decision], ToolCall]) -> list[TurnEvent]:
         """Take down the questions that an answer for the whole conversation has just settled too."""
-        covered = {task: call for task, call in questions.items() if call.name in self.rules.session}
+        covered = {
+            task: call
+            for task, call in questions.items()
+            if call.name in self.rules.session and not self._once_only(call)
+        }
         for task in covered:
             del questions[task]
         await _cancel(covered.keys())
@@ -187,7 +203,7 @@ class RoundOfCalls:
         groups: list[list[ToolCall]] = []
         beside = False
         for call in calls:
-            harmless = self._toolbox.effect(call.name) in SIDE_BY_SIDE
+            harmless = self._toolbox.effect(call) in SIDE_BY_SIDE
             if harmless and beside:
                 groups[-1].append(call)
             else:
@@ -204,17 +220,26 @@ class RoundOfCalls:
             while unfinished:
                 event = await _next(queue, stop)
                 if event is None:
-                    return
+                    break
                 if isinstance(event, ToolFinished):
                     unfinished -= 1
                     del self._open[event.result.call_id]
                 yield event
         finally:
             await _cancel({*tasks, stop})
+        while not queue.empty():  # what calls said of having been stopped
+            event = queue.get_nowait()
+            if isinstance(event, ToolFinished):
+                del self._open[event.result.call_id]
+                yield event
 
     async def _run_one(self, call: ToolCall, queue: asyncio.Queue[TurnEvent]) -> None:
         try:
             result = await self._toolbox.run(call, lambda line: queue.put_nowait(ToolProgress(call.id, line)))
+        except asyncio.CancelledError as stopped:
+            if stopped.args:  # the tool knows what its being stopped left behind
+                queue.put_nowait(ToolFinished(_failure(call, "denied", str(stopped.args[0]))))
+            raise
         except Exception:  # the border to code that may be a plug-in's
             log.exception("tool %s broke its contract", call.name)
             result = _failure(call, "failed", f"{call.name} failed in an unexpected way; the log has the details.")

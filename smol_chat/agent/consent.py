@@ -18,6 +18,8 @@ class ApprovalRequest:
     preview: Preview
     position: int = 1
     batch: int = 1
+    once_only: bool = False
+    """The answer holds for this call only, whatever its scope."""
 
 
 @dataclass(frozen=True, slots=True)

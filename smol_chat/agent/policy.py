@@ -33,10 +33,12 @@ class Verdict:
 ASK = Verdict("ask")
 
 
-def judge(tool: str, rules: Rules) -> Verdict:
-    """Return what the rules say about calling the tool."""
+def judge(tool: str, rules: Rules, *, once_only: bool = False) -> Verdict:
+    """Return what the rules say about calling the tool; no rule allows a call that is asked about each time."""
     if tool in rules.deny:
         return Verdict("deny", why=f"The configuration never allows {tool} (approval.deny).")
+    if once_only:
+        return ASK
     if tool in rules.session:
         return Verdict("allow", "user", "session")
     if tool in rules.flagged:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
+from smol_chat.errors import SmolChatError
 from smol_chat.messages import ToolCall, ToolResult, ToolSchema
 from smol_chat.tools.context import ToolWorkbench
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.run import preview_call, run_tool
 from smol_chat.tools.spec import Effect, Preview, Tool
+
+log = logging.getLogger(__name__)
 
 
 class RegistryToolbox:
@@ -22,9 +26,20 @@ class RegistryToolbox:
         """Return what the model is told, in a stable order."""
         return self._registry.schemas()
 
-    def effect(self, name: str) -> Effect:
-        """Return the strongest thing the tool does."""
+    def usual_effect(self, name: str) -> Effect:
+        """Return what the tool's calls usually do: what a rule that allows the tool is about."""
         return self._tool(name).effect
+
+    def effect(self, call: ToolCall) -> Effect:
+        """Return what this call does."""
+        tool = self._tool(call.name)
+        try:
+            return tool.effect_of(call.arguments, self._workbench.context(tool).own_settings)
+        except SmolChatError:  # settings that cannot be used: the call will say so and do nothing
+            return tool.effect
+        except Exception:  # the border to code that may be a plug-in's: it is asked about as the worst there is
+            log.exception("the effect of a call of %s could not be told", tool.name)
+            return Effect.SEND
 
     async def preview(self, call: ToolCall) -> Preview:
         """Return what the call would do."""

@@ -99,6 +99,9 @@ def _read_line(descriptor: int, woken: int) -> str | None:
     return data.decode("utf-8", "replace").strip() if data else None
 
 
+_QUESTION = "Allow? [y] once  [s] for this conversation  [n] no: "
+
+
 class TerminalApprover:
     """Ask about one call after the other; only a letter followed by Enter is an answer."""
 
@@ -110,14 +113,15 @@ class TerminalApprover:
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Show the call and return what the person decided."""
+        question = "Allow? [y] once  [n] no: " if request.once_only else _QUESTION
         async with self._one_at_a_time:
             self._terminal.write(card(request))
             while True:
-                answer = await self._terminal.ask("Allow? [y] once  [s] for this conversation  [n] no: ")
+                answer = await self._terminal.ask(question)
                 match (answer or "").lower():
                     case "y" | "yes":
                         return Decision(allowed=True)
-                    case "s" | "session":
+                    case "s" | "session" if not request.once_only:
                         return Decision(allowed=True, scope="session")
                     case "n" | "no":
                         reason = await self._terminal.ask("Why? The model reads it (Enter: no reason): ")
@@ -126,7 +130,7 @@ class TerminalApprover:
                         self._terminal.write("\n")
                         return Decision(allowed=False)
                     case _:
-                        self._terminal.write("Type y, s or n, then Enter.\n")
+                        self._terminal.write(f"Type y{' or n' if request.once_only else ', s or n'}, then Enter.\n")
 
 
 def card(request: ApprovalRequest) -> str:

@@ -30,7 +30,7 @@ async def run_tool(
 ) -> ToolResult:
     """Run an approved call: validate, run within the limits, cap what the model reads.
 
-    Never raises but for cancellation, which stops the tool.
+    Never raises but for cancellation, which stops the tool; what the tool says of it is the error's argument.
     """
     started = time.monotonic()
     context = workbench.context(tool, progress=progress)
@@ -57,26 +57,33 @@ async def _run(tool: Tool, arguments: JsonObject, context: ToolContext, timeout:
     task = asyncio.ensure_future(tool.run(arguments, context))
     try:
         await asyncio.wait({task}, timeout=timeout)
-    finally:
-        timed_out = not task.done()
-        await _stop(task, tool.name)
-    if timed_out:
-        raise ToolError("timeout", f"{tool.name} was stopped after {timeout:g} seconds.")
+    except asyncio.CancelledError:
+        said = await _stop(task, tool.name)
+        raise asyncio.CancelledError(*said) from None
+    if not task.done():
+        said = await _stop(task, tool.name)
+        raise ToolError("timeout", " ".join([f"{tool.name} was stopped after {timeout:g} seconds.", *said]))
     if task.cancelled():
         raise ToolError("failed", f"{tool.name} stopped itself.")
     return task.result()
 
 
-async def _stop(task: asyncio.Future[ToolOutput], name: str) -> None:
-    """Cancel the task where it still runs; one that swallows its cancellation holds nobody up for long."""
+async def _stop(task: asyncio.Future[ToolOutput], name: str) -> list[str]:
+    """Cancel the task where it still runs; one that swallows its cancellation holds nobody up for long.
+
+    Return what the tool says of having been stopped, where it raised a `ToolError` to say it.
+    """
     if task.done():
-        return
+        return []
     task.cancel()
     await asyncio.wait({task}, timeout=_GRACE)
     if not task.done():
         _log.error("The tool %s goes on although it was cancelled", name)
     elif not task.cancelled() and (error := task.exception()) is not None:
+        if isinstance(error, ToolError):
+            return [error.message]
         _log.error("The tool %s failed while it was cancelled", name, exc_info=error)
+    return []
 
 
 def _validate(tool: Tool, arguments: JsonObject) -> None:

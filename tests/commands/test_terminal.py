@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,15 @@ async def test_anything_else_is_no_answer(person: Person, typed: str) -> None:
     assert not asking.done()
     person.types("y\n")
     assert (await asking).allowed
+
+
+async def test_a_call_that_is_asked_about_each_time_is_not_allowed_for_the_conversation(person: Person) -> None:
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(replace(request(), once_only=True)))
+    await person.sees("Allow? [y] once  [n] no: ")
+    person.types("s\n")
+    await person.sees("Type y or n")
+    person.types("y\n")
+    assert await asking == Decision(True)
 
 
 async def test_what_was_typed_before_the_question_does_not_answer_it(person: Person) -> None:

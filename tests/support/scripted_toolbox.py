@@ -11,10 +11,10 @@ from smol_chat.tools.spec import Effect, Preview
 EFFECTS = {"add": Effect.PURE, "note": Effect.WRITE, "look": Effect.READ, "wait": Effect.READ}
 
 
-def _schema(name: str, properties: JsonObject) -> ToolSchema:
+def _schema(name: str, properties: JsonObject, optional: JsonObject | None = None) -> ToolSchema:
     parameters: JsonObject = {
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **(optional or {})},
         "required": list(properties),
         "additionalProperties": False,
     }
@@ -22,7 +22,12 @@ def _schema(name: str, properties: JsonObject) -> ToolSchema:
 
 
 class SmallToolbox:
-    """`add` sums, `note` keeps a text, `look` returns the notes, `wait` runs until it is cancelled."""
+    """`add` sums, `note` keeps a text, `look` returns the notes and may erase them, `wait` runs until it is stopped.
+
+    `wait` says that it was recalled when it is stopped, where `recallable` is set.
+    """
+
+    recallable = False
 
     def __init__(self) -> None:
         self.notes: list[str] = []
@@ -34,12 +39,15 @@ class SmallToolbox:
         return (
             _schema("add", {"a": number, "b": number}),
             _schema("note", {"text": {"type": "string"}}),
-            _schema("look", {}),
+            _schema("look", {}, {"erase": {"type": "boolean"}}),
             _schema("wait", {}),
         )
 
-    def effect(self, name: str) -> Effect:
+    def usual_effect(self, name: str) -> Effect:
         return EFFECTS[name]
+
+    def effect(self, call: ToolCall) -> Effect:
+        return Effect.WRITE if call.arguments.get("erase") else EFFECTS[call.name]
 
     async def preview(self, call: ToolCall) -> Preview:
         if call.name == "note":
@@ -62,8 +70,14 @@ class SmallToolbox:
                 return "noted"
             case "look", _:
                 await asyncio.sleep(0)
-                return "; ".join(self.notes)
+                looked = "; ".join(self.notes)
+                if call.arguments.get("erase"):
+                    self.notes.clear()
+                return looked
             case _:
                 self.waiting.set()
-                await asyncio.Event().wait()
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    raise asyncio.CancelledError(*["It was recalled."] * self.recallable) from None
                 raise AssertionError("only cancellation ends it")
