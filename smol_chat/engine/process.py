@@ -28,6 +28,7 @@ class WorkerProcess:
         self._process = process
         self._log_file = log_file
         self._log_start = log_start
+        self._was_silent = False
 
     @classmethod
     async def start(cls, log_file: Path) -> WorkerProcess:
@@ -77,13 +78,22 @@ class WorkerProcess:
             FrameError: it sent garbage.
         """
         assert self._process.stdout is not None
+        # `wait_for` would cost a task for every frame, and a silent worker is ended anyway
+        timer = asyncio.get_running_loop().call_later(timeout, self._end_silent) if timeout is not None else None
         try:
-            return await asyncio.wait_for(wire.receive(self._process.stdout), timeout)
+            return await wire.receive(self._process.stdout)
         except asyncio.IncompleteReadError as error:
             await self.close()
+            if self._was_silent:
+                raise EngineCrashedError(f"The engine said nothing for {timeout:.0f} seconds and was ended.") from error
             raise EngineCrashedError(f"The engine stopped unexpectedly ({self._reason()}).") from error
-        except asyncio.TimeoutError as error:
-            raise EngineCrashedError(f"The engine did not respond for {timeout:.0f} seconds and was ended.") from error
+        finally:
+            if timer:
+                timer.cancel()
+
+    def _end_silent(self) -> None:
+        self._was_silent = True
+        self.kill()
 
     def kill(self) -> None:
         """End the worker at once."""
