@@ -22,6 +22,7 @@ from smol_chat.messages import JsonObject
 
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
 _ABORTED = 2
+_KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
 
 PENALTY_WINDOW = 64
 """Tokens looked back at by the repetition penalty; llama.cpp's own default."""
@@ -38,6 +39,10 @@ class LoadOptions:
     threads: int
     ubatch: int
     gpu_layers: int
+    kv_type: str = "f16"
+    """In which precision keys and values are kept: f16 or q8_0."""
+    repack: bool = False
+    """Keep a second copy of the weights, in the order this processor reads fastest."""
 
 
 class LogTail:
@@ -184,12 +189,12 @@ class Llama:
         self._log = log  # llama.cpp goes on calling it
         lib.llama_backend_init()
         log.reason()
-        self._model = _load_model(path, options, log)
+        self._model = load_model(path, options, log)
         self.vocabulary = Vocabulary(self._model)
         trained = int(lib.llama_model_n_ctx_train(self._model))
         self.context_size = max(1, min(options.context_size, trained) if trained > 0 else options.context_size)
         self._ubatch = min(options.ubatch, self.context_size)
-        self._context = _create_context(self._model, options, self.context_size, self._ubatch, log)
+        self._context = create_context(self._model, options, self.context_size, self._ubatch, log)
         self._memory = lib.llama_get_memory(self._context)
         self.is_recurrent = bool(lib.llama_model_is_hybrid(self._model) or lib.llama_model_is_recurrent(self._model))
         self._batch = lib.llama_batch_init(self._ubatch, 0, 1)
@@ -333,11 +338,18 @@ def _assign(params: ctypes.Structure, **values: object) -> None:
         setattr(params, name, value)
 
 
-def _load_model(path: Path, options: LoadOptions, log: LogTail) -> lib.llama_model_p:
+def load_model(
+    path: Path, options: LoadOptions, log: LogTail | None = None, *, no_alloc: bool = False
+) -> lib.llama_model_p:
+    """Load a model's weights; with `no_alloc` only its plan.
+
+    Raises:
+        ModelFileError: llama.cpp cannot; `log` has the reason.
+    """
     params = lib.llama_model_default_params()
-    # repacked weights cost as much memory again and were slower at prefill where AVX-512 is at hand
-    repack = b"AVX512 = 1" not in lib.llama_print_system_info()
-    _assign(params, n_gpu_layers=options.gpu_layers, use_extra_bufts=repack)
+    _assign(params, n_gpu_layers=options.gpu_layers, use_extra_bufts=options.repack)
+    if no_alloc:
+        _assign(params, no_alloc=True, load_mode=lib.LLAMA_LOAD_MODE_NONE)
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
         raise ModelFileError(_because(f"The model {path.name!r} cannot be loaded", log))
@@ -346,9 +358,14 @@ def _load_model(path: Path, options: LoadOptions, log: LogTail) -> lib.llama_mod
     return cast(lib.llama_model_p, model)
 
 
-def _create_context(
-    model: lib.llama_model_p, options: LoadOptions, size: int, ubatch: int, log: LogTail
+def create_context(
+    model: lib.llama_model_p, options: LoadOptions, size: int, ubatch: int, log: LogTail | None = None
 ) -> lib.llama_context_p:
+    """Make what a conversation is computed in.
+
+    Raises:
+        EngineError: there is no room for it.
+    """
     params = lib.llama_context_default_params()
     _assign(
         params,
@@ -359,6 +376,9 @@ def _create_context(
         n_threads=options.threads,
         n_threads_batch=options.threads,
         no_perf=True,
+        type_k=_KV_TYPES[options.kv_type],
+        type_v=_KV_TYPES[options.kv_type],
+        flash_attn_type=lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
     )
     context = lib.llama_init_from_model(model, params)
     if not context:
@@ -368,6 +388,6 @@ def _create_context(
     return cast(lib.llama_context_p, context)
 
 
-def _because(sentence: str, log: LogTail) -> str:
-    reason = log.reason()
+def _because(sentence: str, log: LogTail | None) -> str:
+    reason = log.reason() if log else ""
     return f"{sentence}: {reason}." if reason else f"{sentence}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Literal
 
 from smol_chat.engine import wire
 from smol_chat.engine.base import EngineInfo, GenerationRequest
+from smol_chat.engine.plan import fewer_layers
 from smol_chat.engine.process import WorkerProcess
 from smol_chat.errors import (
     ContextOverflowError,
@@ -51,7 +52,11 @@ class LocalOptions:
     ubatch: int | None = None
     """Prompt tokens evaluated at a time: 128 on a processor, 512 on a GPU."""
     gpu_layers: int | None = None
-    """Layers on the GPU, where llama.cpp was built for one: all."""
+    """Layers on the GPU, where llama.cpp was built for one: as many as fit."""
+    kv_type: Literal["auto", "f16", "q8_0"] = "auto"
+    """Precision of keys and values: f16, or q8_0 where only that fits."""
+    tuning_file: str | None = None
+    """Where measurements of this machine are remembered."""
 
     def __post_init__(self) -> None:
         for name, lowest in (("context_size", 1), ("threads", 1), ("ubatch", 1), ("gpu_layers", 0)):
@@ -63,8 +68,21 @@ class LocalOptions:
 class LocalEngine:
     """Implement `Engine` on a worker process that is started when needed and again when it has crashed."""
 
-    def __init__(self, model: Path, options: LocalOptions, *, log_file: Path) -> None:
+    def __init__(
+        self,
+        model: Path,
+        options: LocalOptions,
+        *,
+        log_file: Path,
+        name: str = "",
+        start_worker: Callable[[Path], Awaitable[WorkerProcess]] = WorkerProcess.start,
+    ) -> None:
+        """`name` is what the model is called where its file's name does not tell."""
         self._model = model.absolute()
+        self._name = name
+        self._start_worker = start_worker
+        self._gpu_layers = 0
+        """How many layers the worker that loads wants on the graphics processor."""
         self._options = options
         self._log_file = log_file
         self._worker: WorkerProcess | None = None
@@ -202,21 +220,49 @@ class LocalEngine:
                 raise _failure(frame)
             return frame
 
+    def _forget_failed_load(self, loading: asyncio.Task[EngineInfo]) -> None:
+        """Let the next request try again."""
+        if self._loading is loading and (loading.cancelled() or loading.exception() is not None):
+            self._loading = None
+
     def _load_task(self) -> asyncio.Task[EngineInfo]:
         if self._closed:
             raise EngineError("The engine is closed.")
         if self._loading is None:
             self._loading = asyncio.create_task(self._load(), name="load model")
+            self._loading.add_done_callback(self._forget_failed_load)
             # a failure nobody waits for any more, after a stop, is not worth a warning
             self._loading.add_done_callback(lambda task: task.cancelled() or task.exception())
         return self._loading
 
     async def _load(self) -> EngineInfo:
-        worker = self._worker = await WorkerProcess.start(self._log_file)
+        """Load with fewer and fewer layers on the graphics processor until it works: each try in a fresh worker."""
+        options = self._options
+        while True:
+            try:
+                return await self._load_with(options)
+            except ModelFileError:
+                raise
+            except EngineError as error:
+                if not self._gpu_layers:
+                    raise
+                options = replace(options, gpu_layers=fewer_layers(self._gpu_layers))
+                self._notice = (
+                    f"The graphics processor could not take {self._gpu_layers} layers of the model ({error.message}) "
+                    f"It was tried with {options.gpu_layers}."
+                )
+
+    async def _load_with(self, options: LocalOptions) -> EngineInfo:
+        worker = self._worker = await self._start_worker(self._log_file)
+        self._gpu_layers = 0
         job = self._next_job()
         try:
-            await worker.send({"type": "load", "id": job, "model": str(self._model), **asdict(self._options)})
+            request: JsonObject = {"type": "load", "id": job, "model": str(self._model), "name": self._name}
+            await worker.send({**request, **asdict(options)})
             frame = await self._receive(worker, job, None)
+            if wire.text(frame, "type") == "planned":
+                self._gpu_layers = wire.number(frame, "gpu_layers")
+                frame = await self._receive(worker, job, None)
             return EngineInfo(
                 name=wire.text(frame, "name"),
                 context_size=wire.number(frame, "context_size"),
@@ -224,7 +270,7 @@ class LocalEngine:
                 template_has_tools=bool(frame.get("template_has_tools")),
             )
         except BaseException as error:
-            self._worker = self._loading = None  # the next request tries again
+            self._worker = None
             await worker.close()
             if isinstance(error, (EngineCrashedError, wire.FrameError)):
                 raise EngineCrashedError(

@@ -16,18 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from smol_chat.engine import wire
-from smol_chat.engine.gguf_file import check_model_file
-from smol_chat.engine.hardware import default_threads
+from smol_chat.engine.probe import plan_load
 from smol_chat.errors import ContextOverflowError, EngineError, SmolChatError
 from smol_chat.messages import JsonObject, JsonValue
 
 if TYPE_CHECKING:
-    from smol_chat.engine.llama import AbortFlag, Llama, LoadOptions
+    from smol_chat.engine.llama import AbortFlag, Llama
+    from smol_chat.engine.plan import Plan
     from smol_chat.engine.prompt import Prompt, PromptBuilder
-
-ALL_LAYERS = 1_000_000
-CPU_UBATCH, GPU_UBATCH = 128, 512
-"""Tokens evaluated at a time: on a processor more gain nothing, cost memory and delay progress and stopping."""
 
 
 class Worker:
@@ -101,28 +97,28 @@ class Worker:
             raise wire.FrameError(f"unknown frame type {kind!r}")
 
     def _load(self, path: Path, job: JsonObject) -> None:
-        check_model_file(path)
         try:
             # late: a build of llama.cpp that cannot be loaded must become a sentence too
-            from smol_chat.engine.llama import AbortFlag, Llama, LogTail
+            from smol_chat.engine.llama import AbortFlag, Llama, LoadOptions, LogTail
             from smol_chat.engine.prompt import PromptBuilder
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
             raise EngineError(
                 f"llama-cpp-python cannot be loaded: {error}. Install it again: "
                 "pip install --force-reinstall llama-cpp-python==0.3.36."
             ) from error
-        options = _decide(job)
+        plan, facts = plan_load(job)
+        self._send(job, {"type": "planned", "gpu_layers": plan.gpu_layers})
+        options = LoadOptions(plan.context_size, plan.threads, plan.ubatch, plan.gpu_layers, plan.kv_type, plan.repack)
         self._abort = AbortFlag()
         model = self._model = Llama(path, options, LogTail(), self._abort)
         self._prompts = PromptBuilder(model)
-        threads = "1 thread" if options.threads == 1 else f"{options.threads} threads"
         self._send(
             job,
             {
                 "type": "loaded",
-                "name": path.stem,
+                "name": name if isinstance(name := job.get("name"), str) and name else path.stem,
                 "context_size": model.context_size,
-                "detail": f"{model.describe()}, {'GPU' if options.gpu_layers else 'CPU'}, {threads}",
+                "detail": f"{model.describe()}, {_where(plan, facts.layers)}",
                 "template_has_tools": self._prompts.has_tools,
             },
         )
@@ -187,23 +183,15 @@ class Worker:
         self._send(job, frame)
 
 
-def _decide(job: JsonObject) -> LoadOptions:
-    """Return the options with every open question decided for this machine and this build of llama.cpp."""
-    from llama_cpp import llama_cpp as lib  # late, see Worker._load
-
-    from smol_chat.engine.llama import LoadOptions
-
-    layers, threads, ubatch = (job.get(key) for key in ("gpu_layers", "threads", "ubatch"))
-    if not lib.llama_supports_gpu_offload():
-        layers = 0
-    elif not isinstance(layers, int):
-        layers = ALL_LAYERS
-    return LoadOptions(
-        context_size=wire.number(job, "context_size"),
-        threads=threads if isinstance(threads, int) else default_threads(),
-        ubatch=ubatch if isinstance(ubatch, int) else GPU_UBATCH if layers else CPU_UBATCH,
-        gpu_layers=layers,
-    )
+def _where(plan: Plan, layers: int) -> str:
+    """Say what computes, and what of it is not as usual."""
+    threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
+    place = f"CPU, {threads}"
+    if plan.gpu_layers > layers:
+        place = "GPU"
+    elif plan.gpu_layers:
+        place = f"GPU {plan.gpu_layers} of {layers + 1} layers, {threads}"
+    return place if plan.kv_type == "f16" else f"{place}, {plan.kv_type} context"
 
 
 def main() -> None:
