@@ -70,7 +70,7 @@ class ChatScreen(Screen[None]):
         self._has_turns = False
         self._turns = TurnRunner(self._route)
         self._approver = CardApprover(self._questions_changed)
-        self.transcript = Transcript(id="transcript")
+        self.transcript = Transcript(paints_per_second=backend.settings.ui.frames_per_second, id="transcript")
         self._topbar = TopBar(backend.workspace)
         self._dock = ApprovalDock(keystrokes)
         self._queue = MessageQueue()

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from textual.selection import Selection
     from textual.timer import Timer
 
-_PAINTS_PER_SECOND = 12
 _DUTY = 6
 """However long a layout takes, so many times as long passes before the next: hostile text slows itself down, not us."""
 _REASONING_SEARCH = 40
@@ -81,8 +80,10 @@ class Transcript(ScrollView, can_focus=True):
             self.text = text
             super().__init__()
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, paints_per_second: int = 12, id: str | None = None, classes: str | None = None) -> None:
+        """Begin empty; what grows is painted at most `paints_per_second` times a second."""
         super().__init__(id=id, classes=classes)
+        self._paint_interval = 1 / paints_per_second
         self._document = Document()
         self._painter = Painter(self)
         self._view = Viewport(self._document)
@@ -185,7 +186,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def on_mount(self) -> None:
         """Start the clock, at rest."""
-        self._clock = self.set_interval(1 / _PAINTS_PER_SECOND, self._tick, pause=True)
+        self._clock = self.set_interval(self._paint_interval, self._tick, pause=True)
         self._changed = False
         self._change()
 
@@ -212,7 +213,7 @@ class Transcript(ScrollView, can_focus=True):
             self._document.update(len(self._document.turns) - 1)
         self._lay_out()
         spent = perf_counter() - now
-        self._rest_until = now + max(_DUTY * spent, 0.9 / _PAINTS_PER_SECOND)
+        self._rest_until = now + max(_DUTY * spent, 0.9 * self._paint_interval)
 
     def _time_reasoning(self) -> bool:
         """Count the seconds of reasoning that streams; tell whether there is any."""
