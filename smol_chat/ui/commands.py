@@ -92,7 +92,7 @@ async def _open(chat: ChatScreen, _: str) -> None:
     await pick_conversation(chat)
 
 
-@command("model", "choose another model: a name, a GGUF file, or a server's address", "[name]")
+@command("model", "another model: a name, a GGUF file, a server", "[name]")
 async def _model(chat: ChatScreen, argument: str) -> None:
     if argument:
         chat.choose_model(argument)
