@@ -30,16 +30,17 @@ def make_tokens(count: int, seed: int = 7) -> list[str]:
     """Return about `count` small pieces of varied Markdown: prose, lists, tables, code, quotes."""
     source = random.Random(seed)
     pieces: list[str] = []
-    section = 0
+    number = 0
     while len(pieces) < count:
-        section += 1
-        pieces += re.findall(r"\s?\w{1,7}|\s+|[^\w\s]{1,3}", _section(source, section))
+        number += 1
+        pieces += re.findall(r"\s?\w{1,7}|\s+|[^\w\s]{1,3}", section(source, number))
     pieces = pieces[: count - 5]
     closing = "\n```\n" if "".join(pieces).count("```") % 2 else "\n"
     return [*pieces, closing, "\n", "\n", END_MARK, "\n"]
 
 
-def _sentence(source: random.Random, length: int) -> str:
+def sentence(source: random.Random, length: int) -> str:
+    """Return a sentence, some words marked up."""
     words = [source.choice(WORDS) for _ in range(length)]
     if source.random() < 0.3:
         words[2] = f"**{words[2]}**"
@@ -48,9 +49,10 @@ def _sentence(source: random.Random, length: int) -> str:
     return " ".join(words).capitalize() + ". "
 
 
-def _section(source: random.Random, number: int) -> str:
-    text = f"\n\n## Section {number}\n\n" + "".join(_sentence(source, 12) for _ in range(5)) + "\n\n"
-    text += "".join(f"- {_sentence(source, 7)}\n" for _ in range(5)) + "\n"
+def section(source: random.Random, number: int) -> str:
+    """Return a heading, prose, a list and a quote, in turn with a table and code."""
+    text = f"\n\n## Section {number}\n\n" + "".join(sentence(source, 12) for _ in range(5)) + "\n\n"
+    text += "".join(f"- {sentence(source, 7)}\n" for _ in range(5)) + "\n"
     if number % 2 == 0:
         rows = (f"| {source.choice(WORDS)} | {source.randint(1, 999)} | {source.choice(WORDS)} |\n" for _ in range(6))
         text += "| name | value | note |\n|---|---:|---|\n" + "".join(rows) + "\n"
@@ -61,7 +63,7 @@ def _section(source: random.Random, number: int) -> str:
             for i in range(5)
         )
         text += "```python\n" + "".join(functions) + "```\n"
-    return text + "\n> " + _sentence(source, 9) + "\n"
+    return text + "\n> " + sentence(source, 9) + "\n"
 
 
 class Server:

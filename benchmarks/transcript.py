@@ -9,82 +9,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import re
 import resource
 import time
 from collections.abc import Iterator
 
+from fake_openai import make_tokens, section, sentence
 from textual.app import App, ComposeResult
 
 from smol_chat.events import ContentDelta, ReasoningDelta, ReasoningFinished, TurnEvent, TurnFinished, TurnStarted
 from smol_chat.messages import Timings, Usage
 from smol_chat.ui.transcript.view import Transcript
-
-WORDS = [
-    "model",
-    "token",
-    "laptop",
-    "offline",
-    "search",
-    "weather",
-    "calendar",
-    "approve",
-    "stream",
-    "latency",
-    "memory",
-    "cache",
-    "python",
-    "function",
-    "value",
-    "result",
-    "budget",
-    "window",
-    "thread",
-    "event",
-    "render",
-    "screen",
-    "scroll",
-    "prompt",
-    "local",
-    "context",
-]
-
-
-def sentence(chance: random.Random, length: int) -> str:
-    """Return a sentence, some words marked up."""
-    words = chance.choices(WORDS, k=length)
-    if chance.random() < 0.3:
-        words[2] = f"**{words[2]}**"
-    if chance.random() < 0.3:
-        words[5] = f"`{words[5]}`"
-    return " ".join(words).capitalize() + ". "
-
-
-def section(chance: random.Random, number: int) -> str:
-    """Return a heading, prose, a list, and in turn a table, a fence or a quote."""
-    text = f"## Section {number}\n\n" + "".join(sentence(chance, 12) for _ in range(5)) + "\n\n"
-    text += "".join(f"- {sentence(chance, 7)}\n" for _ in range(5)) + "\n"
-    if number % 2 == 0:
-        rows = "".join(f"| {chance.choice(WORDS)} | {chance.randint(1, 999)} | {number} |\n" for _ in range(6))
-        text += f"| name | value | note |\n|---|---:|---|\n{rows}\n"
-    if number % 3 != 2:
-        code = "".join(
-            f"def {chance.choice(WORDS)}_{index}(x: int) -> int:\n    return x * {chance.randint(2, 99)}\n\n"
-            for index in range(5)
-        )
-        text += f"```python\n{code}```\n\n"
-    return text + f"> {sentence(chance, 9)}\n\n"
-
-
-def tokens(count: int) -> list[str]:
-    """Return a reply of about four characters a token."""
-    chance = random.Random(7)
-    pieces: list[str] = []
-    number = 0
-    while len(pieces) < count:
-        number += 1
-        pieces += re.findall(r"\s?\w{1,7}|\s+|[^\w\s]{1,3}", section(chance, number))
-    return pieces[:count]
 
 
 def stored_turns(count: int) -> list[list[TurnEvent]]:
@@ -140,7 +74,7 @@ async def stream(count: int, rate: float) -> None:
         paints = Paints(transcript)
         started, cpu = time.perf_counter(), time.process_time()
         transcript.feed(TurnStarted("benchmark", "Tell me everything."))
-        for due, piece in paced(tokens(count), rate):
+        for due, piece in paced(make_tokens(count), rate):
             wait = started + due - time.perf_counter()
             if wait > 0:
                 await asyncio.sleep(wait)
