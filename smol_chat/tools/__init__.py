@@ -7,6 +7,8 @@ from smol_chat.config import setting
 from smol_chat.errors import ToolError
 from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
 from smol_chat.tools.context import ToolContext, ToolWorkbench
+from smol_chat.tools.database.runner import QueryLimits
+from smol_chat.tools.database.statements import reads_only
 from smol_chat.tools.files import Entry
 from smol_chat.tools.network import HttpResponse
 from smol_chat.tools.registry import ToolRegistry
@@ -25,6 +27,7 @@ __all__ = [
     "Preview",
     "PythonLimits",
     "PythonOutcome",
+    "QueryLimits",
     "Range",
     "Tool",
     "ToolContext",
@@ -34,6 +37,7 @@ __all__ = [
     "ToolRegistry",
     "ToolWorkbench",
     "preview_call",
+    "reads_only",
     "run_tool",
     "setting",
     "tool",

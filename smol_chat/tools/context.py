@@ -9,10 +9,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
+from smol_chat.tools.cache import ToolCache
+from smol_chat.tools.egress import Caller, Egress
 from smol_chat.tools.files import WorkspaceFiles
 from smol_chat.tools.sandbox.base import Sandbox
+from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
+    from smol_chat.tools.database.runner import Database
     from smol_chat.tools.network import Connector, GuardedClient, Resolver
     from smol_chat.tools.spec import Tool
 
@@ -61,10 +65,18 @@ async def run_in_thread(work: Callable[..., T], *arguments: object) -> T:
 class ToolContext:
     """Everything a tool may touch. It opens no file, socket or process on its own."""
 
-    def __init__(self, workbench: ToolWorkbench, tool: Tool, progress: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        workbench: ToolWorkbench,
+        tool: Tool,
+        progress: Callable[[str], None] | None,
+        caller: Caller | None = None,
+    ) -> None:
         self._workbench = workbench
         self._tool = tool
         self._progress = progress
+        self.caller = caller or Caller(tool.name)
+        """On whose behalf connections are recorded."""
         self._sandbox_used = False
 
     @property
@@ -75,7 +87,37 @@ class ToolContext:
     @property
     def http(self) -> GuardedClient:
         """HTTP with every address checked before it is connected to."""
-        return self._workbench.http
+        return self._workbench.http.for_call(self.caller)
+
+    @property
+    def egress(self) -> Egress:
+        """The way out for what does not speak HTTP: asks whether anything may leave, and records connections."""
+        return self._workbench.egress
+
+    @property
+    def cache(self) -> ToolCache:
+        """What the tool remembers of its answers."""
+        return self._workbench.cache(self._tool.name)
+
+    @property
+    def result_limit(self) -> int:
+        """Bytes of UTF-8 of a result that the model reads."""
+        return self._workbench.result_limit
+
+    async def document_text(self, data: bytes) -> str | None:
+        """Return the text of a PDF or DOCX document, None for anything else.
+
+        Raises:
+            ToolError: it cannot be read, or not within the limits.
+        """
+        from smol_chat.tools.documents import document_text  # late: most files are text
+
+        return await document_text(data)
+
+    @property
+    def database(self) -> Database:
+        """The databases of the workspace."""
+        return self._workbench.database
 
     @property
     def sandbox(self) -> Sandbox:
@@ -122,6 +164,9 @@ class ToolWorkbench:
         resolver: Resolver | None = None,
         connector: Connector | None = None,
         sandbox: Sandbox | None = None,
+        egress: Egress | None = None,
+        undo: UndoStore | None = None,
+        cache_folder: Path | None = None,
     ) -> None:
         """Take what the user has set.
 
@@ -134,8 +179,14 @@ class ToolWorkbench:
             resolver: turns a host name into addresses; the system's where None.
             connector: opens a connection to a checked address; a TCP socket where None.
             sandbox: where code runs; the strongest available where None.
+            egress: the switch and the record of what leaves; on and without a record where None.
+            undo: keeps what writes replace; nothing does where None.
+            cache_folder: where answers are kept for later; they end with the program where None.
         """
-        self.files = WorkspaceFiles(workspace)
+        self.files = WorkspaceFiles(workspace, undo)
+        self.egress = egress or Egress()
+        self._cache_folder = cache_folder
+        self._caches: dict[str, ToolCache] = {}
         self.settings = settings
         self.result_limit = result_limit
         self.timeout = timeout
@@ -144,6 +195,7 @@ class ToolWorkbench:
         self._connector = connector
         self._http: GuardedClient | None = None
         self._sandbox = sandbox
+        self._database: Database | None = None
 
     @property
     def http(self) -> GuardedClient:
@@ -151,8 +203,19 @@ class ToolWorkbench:
         if self._http is None:
             from smol_chat.tools.network import GuardedClient  # late: most calls need no network
 
-            self._http = GuardedClient(allow=self._network_allow, resolver=self._resolver, connector=self._connector)
+            self._http = GuardedClient(
+                allow=self._network_allow, resolver=self._resolver, connector=self._connector, egress=self.egress
+            )
         return self._http
+
+    @property
+    def database(self) -> Database:
+        """The databases of the workspace, made when first needed: it remembers what a preview has shown."""
+        if self._database is None:
+            from smol_chat.tools.database.runner import Database  # late: most calls ask no database
+
+            self._database = Database(self.files)
+        return self._database
 
     @property
     def sandbox(self) -> Sandbox:
@@ -163,11 +226,21 @@ class ToolWorkbench:
             self._sandbox = ProcessSandbox()
         return self._sandbox
 
-    def context(self, tool: Tool, *, progress: Callable[[str], None] | None = None) -> ToolContext:
+    def cache(self, name: str) -> ToolCache:
+        """Return what a tool remembers of its answers."""
+        if name not in self._caches:
+            folder = self._cache_folder
+            self._caches[name] = ToolCache(None if folder is None else folder / f"{name}.json")
+        return self._caches[name]
+
+    def context(
+        self, tool: Tool, *, progress: Callable[[str], None] | None = None, caller: Caller | None = None
+    ) -> ToolContext:
         """Make the context of one call."""
-        return ToolContext(self, tool, progress)
+        return ToolContext(self, tool, progress, caller)
 
     async def close(self) -> None:
         """End what still runs; the workbench cannot be used afterwards."""
+        self.egress.close()
         if self._sandbox is not None:
             await self._sandbox.close()

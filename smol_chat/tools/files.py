@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import os
 import secrets
 import stat
@@ -16,6 +17,7 @@ from typing import Literal, TypeVar
 from smol_chat.errors import ToolError
 from smol_chat.tools.beneath import joined, open_beneath, open_folder
 from smol_chat.tools.text import DecodedText, binary_kind, decode
+from smol_chat.tools.undo import Replaced, UndoStore, digest
 
 T = TypeVar("T")
 Parts = tuple[str, ...]
@@ -53,12 +55,36 @@ class Written:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A write that was taken back; `removed`: there was no file before it, and there is none again."""
+
+    path: str
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A file for a program that needs the file itself: descriptors of it and of its folder, to be closed."""
+
+    path: str
+    name: str
+    folder: int
+    file: int
+
+    def close(self) -> None:
+        """Close both descriptors."""
+        os.close(self.file)
+        os.close(self.folder)
+
+
 class WorkspaceFiles:
     """Reads and writes beneath one folder. Paths are relative to it, or absolute and inside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, undo: UndoStore | None = None) -> None:
         self.root = root.resolve()
         self._as_given = root.absolute()
+        self._undo = undo
 
     def relative(self, path: str) -> str:
         """Return the path as the user should see it, relative to the workspace.
@@ -89,10 +115,11 @@ class WorkspaceFiles:
             raise ToolError("failed", f"{self.relative(path)!r} is {kind}, not text.")
         return decode(data)
 
-    async def write_text(self, path: str, text: str, *, append: bool = False) -> Written:
+    async def write_text(self, path: str, text: str, *, append: bool = False, create: bool = False) -> Written:
         """Write a text file in one step: whoever looks sees the old content or the new one.
 
-        Folders on the way are made. Appended text takes the encoding the file has.
+        Folders on the way are made. Appended text takes the encoding the file has. `create` refuses a file that is
+        there already. What is replaced is kept before, where there is a store for it.
 
         Raises:
             ToolError: outside the workspace, no file, too large or not writable.
@@ -100,7 +127,37 @@ class WorkspaceFiles:
         parts = self._parts(path)
         if not parts:
             raise ToolError("invalid_arguments", "Name a file to write, not the workspace itself.")
-        return await self._in_thread(parts, lambda root: _write(root, parts, text, append))
+        job = _Write(text, append, create, self._undo, str(self.root))
+        return await self._in_thread(parts, lambda root: job.run(root, parts))
+
+    async def undo(self) -> Undone:
+        """Take the last write back.
+
+        Raises:
+            ToolError: `not_found` (there is nothing to take back) or `blocked` (the file has changed since).
+        """
+        store = self._undo
+        if store is None:
+            raise ToolError("unavailable", "What writes replace is not kept here, so none can be taken back.")
+        while True:
+            entry = await asyncio.to_thread(store.latest, str(self.root))
+            if entry is None:
+                raise ToolError("not_found", f"There is no write in {self.root} that could be taken back.")
+            parts = self._parts(entry.path)
+            old = await asyncio.to_thread(store.old_content, entry)
+            if await self._in_thread(parts, functools.partial(_put_back, parts=parts, entry=entry, old=old)):
+                await asyncio.to_thread(store.drop, entry)
+                return Undone(entry.path, removed=old is None)
+            await asyncio.to_thread(store.drop, entry)  # the program ended before it was written
+
+    async def open_file(self, path: str) -> OpenFile:
+        """Open a file for reading, with the folder it lies in; links have been followed.
+
+        Raises:
+            ToolError: not there, no file or outside the workspace.
+        """
+        parts = self._parts(path)
+        return await self._in_thread(parts, lambda root: _open(root, parts))
 
     async def list_folder(self, path: str, *, depth: int = 1, limit: int = 1000) -> Listing:
         """List a folder, folders first, `depth` levels down; links are listed and not followed.
@@ -151,6 +208,24 @@ def _closing(descriptor: int) -> Iterator[int]:
         os.close(descriptor)
 
 
+def _open(root: int, parts: Parts) -> OpenFile:
+    if not parts:
+        raise ToolError("failed", "The workspace is a folder, not a file.")
+    parts = _behind_links(root, parts)
+    folder = open_folder(root, parts[:-1])
+    try:
+        descriptor = open_beneath(folder, parts[-1:], os.O_RDONLY)
+        try:
+            _regular(descriptor, parts)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except BaseException:
+        os.close(folder)
+        raise
+    return OpenFile("/".join(parts), parts[-1], folder, descriptor)
+
+
 def _read(root: int, parts: Parts, max_bytes: int) -> bytes:
     with _closing(open_beneath(root, parts, os.O_RDONLY)) as descriptor:
         return _content(descriptor, parts, max_bytes)
@@ -176,19 +251,66 @@ def _regular(descriptor: int, parts: Parts) -> os.stat_result:
     return status
 
 
-def _write(root: int, parts: Parts, text: str, append: bool) -> Written:
-    parts = _behind_links(root, parts)
-    old: bytes | None = None
-    mode: int | None = None
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write; `workspace` names it in the store for undo."""
+
+    text: str
+    append: bool
+    create: bool
+    undo: UndoStore | None
+    workspace: str
+
+    def run(self, root: int, parts: Parts) -> Written:
+        parts = _behind_links(root, parts)
+        path = "/".join(parts)
+        old, mode = _before(root, parts, whole=self.append or self.undo is not None)
+        if self.create and old is not None:
+            raise ToolError("failed", f"{path!r} is there already, and the mode is create: nothing was written.")
+        data = self._content(old)
+        if len(data) > MAX_BYTES:
+            raise ToolError("limit", f"A file may have at most {MAX_BYTES:,} bytes; this one would have {len(data):,}.")
+        with _closing(_made_folder(root, parts[:-1])) as folder:
+            kept = self.undo and self.undo.keep(self.workspace, path, old=old, mode=mode, new=data)
+            try:
+                _replace(folder, parts[-1], data, mode, only_new=old is None and self.create)
+            except BaseException as error:
+                if self.undo is not None and kept is not None:
+                    self.undo.drop(kept)
+                if isinstance(error, FileExistsError):
+                    raise ToolError("failed", f"{path!r} has just been created by another program.") from None
+                raise
+        return Written(path, created=old is None, size=len(data))
+
+    def _content(self, old: bytes | None) -> bytes:
+        if self.append and old:
+            return old + _encoded_like(old, self.text)
+        return self.text.encode("utf-8", "replace")
+
+
+def _before(root: int, parts: Parts, *, whole: bool) -> tuple[bytes | None, int | None]:
+    """Return content and mode of the file, None and None where there is none; `whole`: the content is needed."""
     with contextlib.suppress(FileNotFoundError), _closing(open_beneath(root, parts, os.O_RDONLY)) as existing:
         mode = stat.S_IMODE(_regular(existing, parts).st_mode)
-        old = _content(existing, parts, MAX_BYTES) if append else b""
-    data = old + _encoded_like(old, text) if append and old else text.encode("utf-8", "replace")
-    if len(data) > MAX_BYTES:
-        raise ToolError("limit", f"A file may have at most {MAX_BYTES:,} bytes; this one would have {len(data):,}.")
-    with _closing(_made_folder(root, parts[:-1])) as folder:
-        _replace(folder, parts[-1], data, mode)
-    return Written("/".join(parts), created=old is None, size=len(data))
+        return _content(existing, parts, MAX_BYTES) if whole else b"", mode
+    return None, None
+
+
+def _put_back(root: int, parts: Parts, entry: Replaced, old: bytes | None) -> bool:
+    """Make the file what it was before the write; False where the write itself never came about."""
+    now, _ = _before(root, parts, whole=True)
+    if now == old:
+        return False
+    if now is None or digest(now) != entry.new_digest:
+        gone = "is gone" if now is None else "has changed"
+        raise ToolError("blocked", f"{entry.path!r} {gone} since it was written, so it was left as it is.")
+    with _closing(open_folder(root, parts[:-1])) as folder:
+        if old is None:
+            os.unlink(parts[-1], dir_fd=folder)
+            os.fsync(folder)
+        else:
+            _replace(folder, parts[-1], old, entry.mode)
+    return True
 
 
 def _encoded_like(old: bytes, text: str) -> bytes:
@@ -220,7 +342,12 @@ def _made_folder(root: int, parts: Parts) -> int:
     return open_folder(root, parts)
 
 
-def _replace(folder: int, name: str, data: bytes, mode: int | None) -> None:
+def _replace(folder: int, name: str, data: bytes, mode: int | None, *, only_new: bool = False) -> None:
+    """Write beside and rename; `only_new` never replaces a file.
+
+    Raises:
+        FileExistsError: with `only_new`, where there is one.
+    """
     temporary = f".{secrets.token_hex(8)}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666, dir_fd=folder)
@@ -231,7 +358,11 @@ def _replace(folder: int, name: str, data: bytes, mode: int | None) -> None:
             if mode is not None:
                 os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        if only_new:
+            os.link(temporary, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+            os.unlink(temporary, dir_fd=folder)
+        else:
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary, dir_fd=folder)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
@@ -28,6 +30,7 @@ REQUIRED: dict[str, list[str]] = {
     "get_current_datetime": [],
     "calculate": ["expression"],
     "get_weather": ["location"],
+    "database_query": ["query"],
 }
 """The names and required arguments that the model was trained on."""
 
@@ -41,12 +44,16 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_current_datetime": {"timezone": "Asia/Tokyo"},
     "calculate": {"expression": "1 + 1"},
     "get_weather": {"location": "Oslo"},
+    "database_query": {"query": "SELECT line FROM lines"},
 }
 
 NAMES = ToolRegistry.load().names()
 
 
 def fill(workspace: Path) -> None:
+    with contextlib.closing(sqlite3.connect(workspace / "lines.db")) as database, database:
+        database.execute("CREATE TABLE lines (line)")
+        database.executemany("INSERT INTO lines VALUES (?)", [("line",)] * 2000)
     (workspace / "long.txt").write_text("line\n" * 2000)
     for number in range(30):
         (workspace / f"file-{number:02}.txt").write_text("x")
