@@ -232,6 +232,8 @@ class Assembly:
         """What calls run with: files of the workspace, guarded network, sandbox."""
         if self._workbench is None:
             from smol_chat.tools.context import ToolWorkbench  # late: start-up
+            from smol_chat.tools.egress import Egress, Ledger
+            from smol_chat.tools.undo import UndoStore
 
             tools = self.settings.tools
             self._workbench = ToolWorkbench(
@@ -240,6 +242,9 @@ class Assembly:
                 network_allow=self.settings.network.allow,
                 result_limit=tools.result_limit,
                 timeout=tools.timeout,
+                egress=Egress(Ledger(self.paths.egress_db), offline=self.settings.network.offline),
+                undo=UndoStore(self.paths.undo),
+                cache_folder=self.paths.cache,
             )
         return self._workbench
 
@@ -278,7 +283,7 @@ class Assembly:
         session = Session(
             conversation_id,
             engine=self.engine,
-            toolbox=RegistryToolbox(registry, self.workbench()),
+            toolbox=RegistryToolbox(registry, self.workbench(), conversation_id),
             approver=approver,
             options=self._session_options(choices or TurnChoices()),
             past=past,

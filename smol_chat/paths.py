@@ -26,6 +26,21 @@ class DataPaths:
         return self.root / "history.db"
 
     @property
+    def egress_db(self) -> Path:
+        """Return the record of the connections that tools have made."""
+        return self.root / "egress.db"
+
+    @property
+    def undo(self) -> Path:
+        """Return the folder of what writes have replaced."""
+        return self.root / "undo"
+
+    @property
+    def cache(self) -> Path:
+        """Return the folder of answers that tools keep."""
+        return self.root / "cache"
+
+    @property
     def models(self) -> Path:
         """Return the folder of GGUF models."""
         return self.root / "models"

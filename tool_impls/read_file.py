@@ -1,4 +1,4 @@
-"""Read a text file in the workspace."""
+"""Read a text file, PDF or DOCX document in the workspace."""
 
 from __future__ import annotations
 
@@ -16,16 +16,25 @@ async def read_file(
     ctx: ToolContext,
 ) -> ToolOutput:
     """Read a text file."""
-    decoded = await ctx.files.read_text(path)
     name = ctx.files.relative(path)
-    text = decoded.text
-    notes = [] if decoded.certain else ["[the encoding is unknown; read as Latin-1]"]
+    content = await ctx.files.read_bytes(path)
+    document = await ctx.document_text(content)
+    if document is None:
+        decoded = ctx.files.as_text(content, path)
+        text, encoding = decoded.text, decoded.encoding
+        notes = [] if decoded.certain else ["[the encoding is unknown; read as Latin-1]"]
+    else:
+        text, encoding = document, None
+        notes = ["[the text of the document]"]
+    total = len(text.splitlines())
     if start_line > 1 or end_line is not None:
         text, place = _lines(text, name, start_line, end_line)
         notes.append(place)
+    elif len(text.encode("utf-8", "replace")) > ctx.result_limit:
+        notes.append(f"[{total:,} lines; it is longer than one result: start_line and end_line read on]")
     if not text:
         notes.append(f"[{name} is empty]")
-    data: JsonObject = {"path": name, "text": text, "encoding": decoded.encoding}
+    data: JsonObject = {"path": name, "text": text, "encoding": encoding}
     return ToolOutput("\n".join([*notes, text] if text else notes), data=data, origin=Origin.FILE)
 
 

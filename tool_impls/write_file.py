@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import difflib
-from typing import Annotated
+from typing import Annotated, Literal
 
 from smol_chat.tools import Effect, JsonObject, Origin, Preview, ToolContext, ToolError, ToolOutput, tool
+
+Mode = Literal["overwrite", "append", "create"]
 
 
 @tool(effect=Effect.WRITE)
 async def write_file(
     path: Annotated[str, "File in the workspace"],
     content: str,
-    append: Annotated[bool, "Add to the end instead of overwriting"] = False,
+    mode: Annotated[Mode, "append: add to the end; create: refuse a file that exists"] = "overwrite",
     *,
     ctx: ToolContext,
 ) -> ToolOutput:
     """Create or overwrite a text file."""
-    written = await ctx.files.write_text(path, content, append=append)
+    append = mode == "append"
+    written = await ctx.files.write_text(path, content, append=append, create=mode == "create")
     lines = len(content.splitlines())
     what = "Created" if written.created else ("Appended to" if append else "Overwrote")
     sentence = (
@@ -28,7 +31,8 @@ async def write_file(
 
 
 @write_file.preview
-async def _preview(path: str, content: str, append: bool = False, *, ctx: ToolContext) -> Preview:
+async def _preview(path: str, content: str, mode: Mode = "overwrite", *, ctx: ToolContext) -> Preview:
+    append = mode == "append"
     name = ctx.files.relative(path)
     try:
         old = (await ctx.files.read_text(path)).text
@@ -39,6 +43,8 @@ async def _preview(path: str, content: str, append: bool = False, *, ctx: ToolCo
         if error.kind == "failed" and "not text" in error.message:
             return Preview(f"Overwrite {name}, which is no text file now: {error.message}", content)
         raise
+    if mode == "create":
+        return Preview(f"This call would fail: {name!r} is there already, and the mode is create.")
     new = old + content if append else content
     if new == old:
         return Preview(f"Write {name} as it is already: nothing changes.")

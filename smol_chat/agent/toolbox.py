@@ -18,9 +18,10 @@ log = logging.getLogger(__name__)
 class RegistryToolbox:
     """Answer for the registry's tools; calls run on the workbench."""
 
-    def __init__(self, registry: ToolRegistry, workbench: ToolWorkbench) -> None:
+    def __init__(self, registry: ToolRegistry, workbench: ToolWorkbench, conversation: str = "") -> None:
         self._registry = registry
         self._workbench = workbench
+        self._conversation = conversation
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """Return what the model is told, in a stable order."""
@@ -48,7 +49,12 @@ class RegistryToolbox:
     async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
         """Run the call for real."""
         return await run_tool(
-            self._tool(call.name), call.arguments, self._workbench, call_id=call.id, progress=progress
+            self._tool(call.name),
+            call.arguments,
+            self._workbench,
+            call_id=call.id,
+            conversation=self._conversation,
+            progress=progress,
         )
 
     def _tool(self, name: str) -> Tool:

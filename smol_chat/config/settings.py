@@ -97,8 +97,9 @@ class ToolsSettings:
 
 @dataclass(frozen=True, slots=True)
 class NetworkSettings:
-    """Addresses that tools may reach although they are private."""
+    """What tools may reach."""
 
+    offline: bool = setting(False, "Refuse every tool that would leave this machine.")
     allow: tuple[str, ...] = setting(
         (), 'Private hosts and ranges that tools may reach, as in ["127.0.0.1:8080", "10.0.0.0/8"].'
     )

@@ -109,7 +109,14 @@ class WorkspaceFiles:
         Raises:
             ToolError: as `read_bytes`, and `failed` where it is no text.
         """
-        data = await self.read_bytes(path, max_bytes=max_bytes)
+        return self.as_text(await self.read_bytes(path, max_bytes=max_bytes), path)
+
+    def as_text(self, data: bytes, path: str) -> DecodedText:
+        """Return what was read from `path` as text.
+
+        Raises:
+            ToolError: `failed` where it is none.
+        """
         kind = binary_kind(data)
         if kind is not None:
             raise ToolError("failed", f"{self.relative(path)!r} is {kind}, not text.")
@@ -271,7 +278,9 @@ class _Write:
         if len(data) > MAX_BYTES:
             raise ToolError("limit", f"A file may have at most {MAX_BYTES:,} bytes; this one would have {len(data):,}.")
         with _closing(_made_folder(root, parts[:-1])) as folder:
-            kept = self.undo and self.undo.keep(self.workspace, path, old=old, mode=mode, new=data)
+            kept = None
+            if self.undo is not None:
+                kept = self.undo.keep(self.workspace, path, old=old, mode=mode, new=data)
             try:
                 _replace(folder, parts[-1], data, mode, only_new=old is None and self.create)
             except BaseException as error:

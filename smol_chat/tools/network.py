@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import zlib
@@ -13,6 +14,7 @@ from smol_chat import __version__
 from smol_chat.errors import ToolError
 from smol_chat.messages import JsonValue
 from smol_chat.tools.addresses import AllowList
+from smol_chat.tools.egress import Caller, Egress, Passage
 
 if TYPE_CHECKING:
     import ssl
@@ -76,6 +78,13 @@ class HttpResponse:
         except (UnicodeDecodeError, LookupError, ValueError):
             return decode(self.content).text
 
+    @property
+    def binary(self) -> str | None:
+        """What the content is where it is no text, else None."""
+        from smol_chat.tools.text import binary_kind
+
+        return binary_kind(self.content)
+
     def json(self) -> JsonValue:
         """Return the content as JSON.
 
@@ -118,11 +127,33 @@ class GuardedClient:
         resolver: Resolver | None = None,
         connector: Connector | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        egress: Egress | None = None,
     ) -> None:
         self._allow = AllowList(allow)
         self._resolver = resolver or system_resolver
         self._connector = connector
-        self._ssl_context = ssl_context
+        self._trust = _Trust(ssl_context)
+        self._egress = egress or Egress()
+        self._caller = Caller()
+
+    def for_call(self, caller: Caller) -> GuardedClient:
+        """Return the same client, whose connections are recorded as those of `caller`."""
+        client = copy.copy(self)
+        client._caller = caller
+        return client
+
+    @property
+    def offline(self) -> bool:
+        """Whether everything is refused because the user wants nothing to leave this machine."""
+        return self._egress.offline
+
+    def require_online(self) -> None:
+        """Do nothing unless the user wants nothing to leave this machine.
+
+        Raises:
+            ToolError: `blocked`.
+        """
+        self._egress.require_online()
 
     async def get(
         self,
@@ -188,13 +219,25 @@ class GuardedClient:
         return _parsed(url).netloc.decode("ascii")
 
     async def check(self, url: str) -> None:
-        """Refuse an address that `request` would refuse, for a library that connects on its own.
+        """Refuse an address that `request` would refuse.
 
         Raises:
             ToolError: `invalid_arguments`, `blocked` or `unavailable`.
         """
         address = _parsed(url)
         await self._addresses(_host(address), _port(address))
+
+    async def passage(self, url: str) -> Passage:
+        """Check an address as `request` does and record the connection, for a library that connects on its own.
+
+        What is returned is to be told the bytes and closed.
+
+        Raises:
+            ToolError: `invalid_arguments`, `blocked` or `unavailable`.
+        """
+        address = _parsed(url)
+        found = await self._addresses(_host(address), _port(address))
+        return self._egress.open(self._caller, _host(address), _port(address), found[0], exact=False)
 
     async def _follow(
         self, method: Method, url: httpx.URL, headers: dict[str, str], content: bytes | None, wanted: _Wanted
@@ -233,9 +276,15 @@ class GuardedClient:
         if content is not None:
             fields.append((b"content-length", str(len(content)).encode()))
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+        opened: list[Passage] = []
+
+        def record(host: str, port: int, address: str) -> Passage:
+            opened.append(self._egress.open(self._caller, host, port, address))
+            return opened[-1]
+
         try:
             async with (
-                connection_pool(self._addresses, self._connector, self._trust(url.scheme)) as pool,
+                connection_pool(self._addresses, self._connector, self._trust.context(url.scheme), record) as pool,
                 pool.stream(method, target, headers=fields, content=content) as answer,
             ):
                 return await _received(str(url), answer, wanted, bodyless=method == "HEAD")
@@ -245,19 +294,15 @@ class GuardedClient:
             raise ToolError("invalid_arguments", f"The request cannot be sent: {error}.") from error
         except httpcore.RemoteProtocolError as error:
             raise ToolError("failed", f"{_host(url)} broke off or did not answer in HTTP.") from error
-
-    def _trust(self, scheme: str) -> ssl.SSLContext | None:
-        """Return the certificates to trust; reading them takes 20 ms, so they are kept."""
-        if self._ssl_context is None and scheme == "https":
-            import httpx
-
-            self._ssl_context = httpx.create_ssl_context(trust_env=False)
-        return self._ssl_context
+        finally:
+            for passage in opened:
+                passage.close()
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Resolve a host and return its addresses, every one of them checked."""
         from ipaddress import ip_address
 
+        self._egress.require_online()  # asking for the name would already leave this machine
         try:
             found = await self._resolver(host, port)
         except (OSError, UnicodeError):
@@ -272,6 +317,20 @@ class GuardedClient:
                     "name it in the setting network.allow.",
                 )
         return found
+
+
+class _Trust:
+    """The certificates to trust; reading them takes 20 ms, so they are read once, by the first that needs them."""
+
+    def __init__(self, given: ssl.SSLContext | None) -> None:
+        self._context = given
+
+    def context(self, scheme: str) -> ssl.SSLContext | None:
+        if self._context is None and scheme == "https":
+            import httpx  # late: heavy
+
+            self._context = httpx.create_ssl_context(trust_env=False)
+        return self._context
 
 
 @dataclass(frozen=True, slots=True)

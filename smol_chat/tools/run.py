@@ -12,6 +12,7 @@ from smol_chat.errors import SmolChatError, ToolError
 from smol_chat.messages import JsonObject, ToolFailure, ToolResult
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.context import ToolContext, ToolWorkbench
+from smol_chat.tools.egress import Caller
 from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput
 
 _log = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ async def run_tool(
     workbench: ToolWorkbench,
     *,
     call_id: str = "",
+    conversation: str = "",
     progress: Callable[[str], None] | None = None,
 ) -> ToolResult:
     """Run an approved call: validate, run within the limits, cap what the model reads.
@@ -33,7 +35,7 @@ async def run_tool(
     Never raises but for cancellation, which stops the tool; what the tool says of it is the error's argument.
     """
     started = time.monotonic()
-    context = workbench.context(tool, progress=progress)
+    context = workbench.context(tool, progress=progress, caller=Caller(tool.name, call_id, conversation))
     result = ToolResult(call_id, tool.name)
     try:
         output = await _run(tool, arguments, context, tool.timeout or workbench.timeout)

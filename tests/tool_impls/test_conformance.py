@@ -30,6 +30,7 @@ REQUIRED: dict[str, list[str]] = {
     "get_current_datetime": [],
     "calculate": ["expression"],
     "get_weather": ["location"],
+    "http_request": ["method", "url"],
     "database_query": ["query"],
 }
 """The names and required arguments that the model was trained on."""
@@ -44,6 +45,7 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_current_datetime": {"timezone": "Asia/Tokyo"},
     "calculate": {"expression": "1 + 1"},
     "get_weather": {"location": "Oslo"},
+    "http_request": {"method": "GET", "url": "http://page.test/"},
     "database_query": {"query": "SELECT line FROM lines"},
 }
 
@@ -106,7 +108,7 @@ async def test_what_the_model_reads_is_capped(name: str, tmp_path: Path) -> None
         names = Names(page_test=("127.0.0.1",))
         async with workbench(tmp_path, allow=("127.0.0.1",), names=names, result_limit=500) as bench:
             arguments = dict(ARGUMENTS[name])
-            if name == "get_webpage":
+            if name in ("get_webpage", "http_request"):
                 arguments["url"] = f"http://page.test:{server.port}/"
             result = await run_tool(the_tool(name), arguments, bench)
     assert result.ok, result.content
@@ -131,6 +133,7 @@ WAITING: dict[str, Callable[[str], JsonObject]] = {
     "web_search": lambda url: {"query": "words"},
     "get_webpage": lambda url: {"url": url},
     "get_weather": lambda url: {"location": "Oslo"},
+    "http_request": lambda url: {"method": "GET", "url": url},
     "execute_python": lambda url: {"code": "while True: pass"},
 }
 
@@ -158,12 +161,13 @@ async def _started(bench: ToolWorkbench, requests: Sequence[object], name: str) 
         rounds += name == "execute_python"
 
 
-@pytest.mark.parametrize("name", ["web_search", "get_webpage", "get_weather"])
+@pytest.mark.parametrize("name", ["web_search", "get_webpage", "get_weather", "http_request"])
 async def test_without_a_network_the_host_is_named_in_one_sentence(name: str, tmp_path: Path) -> None:
     settings = {WebSearchSettings: WebSearchSettings(engines=("duckduckgo",))}
     host = {
         "web_search": "html.duckduckgo.com",
         "get_webpage": "page.test",
+        "http_request": "page.test",
         "get_weather": "geocoding-api.open-meteo.com",
     }[name]
     async with workbench(tmp_path, settings=settings) as bench:

@@ -64,7 +64,7 @@ async def test_writing_creates_overwrites_and_appends(tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         created = await call(bench, "write_file", path="new/a.txt", content="one\n")
         assert target.read_text() == "one\n"
-        appended = await call(bench, "write_file", path="new/a.txt", content="two\n", append=True)
+        appended = await call(bench, "write_file", path="new/a.txt", content="two\n", mode="append")
         assert target.read_text() == "one\ntwo\n"
         overwritten = await call(bench, "write_file", path="new/a.txt", content="three")
         assert target.read_text() == "three"
@@ -81,7 +81,7 @@ async def test_the_preview_of_a_write_is_the_change(tmp_path: Path) -> None:
         change = await preview_call(write, {"path": "a.txt", "content": "one\n2\nthree\nfour\n"}, bench)
         create = await preview_call(write, {"path": "b/new.txt", "content": "x\n"}, bench)
         same = await preview_call(write, {"path": "a.txt", "content": "one\ntwo\nthree\n"}, bench)
-        add = await preview_call(write, {"path": "a.txt", "content": "end\n", "append": True}, bench)
+        add = await preview_call(write, {"path": "a.txt", "content": "end\n", "mode": "append"}, bench)
         outside = await preview_call(write, {"path": "../x", "content": "x"}, bench)
     assert change.summary == "Change a.txt: +2 -1 lines."
     expected = "--- a/a.txt\n+++ b/a.txt\n@@ -1,3 +1,4 @@\n one\n-two\n+2\n three\n+four"
