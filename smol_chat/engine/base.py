@@ -33,6 +33,10 @@ class GenerationRequest:
     messages: tuple[Message, ...]
     tools: tuple[ToolSchema, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    tool_choice: str = "auto"
+    """Whether to call one: `auto` leaves it to the model, `none`, `required`, or the name of the tool to call."""
+    constrain: bool = True
+    """Let a model on this machine write no call that does not fit its tool's schema."""
 
 
 @dataclass(frozen=True, slots=True)

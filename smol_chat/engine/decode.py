@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from smol_chat.engine.constrain import CallRules, CallWriter
 from smol_chat.engine.llama import AbortFlag, Llama, Sampler
 from smol_chat.engine.prompt import Prompt
 from smol_chat.messages import JsonObject
@@ -66,8 +67,8 @@ class Generation:
         self.generated: list[int] = []
         self.text = ""
 
-    def run(self, prompt: Prompt, sampling: JsonObject) -> JsonObject:
-        """Generate, sending progress and text frames; return the last frame."""
+    def run(self, prompt: Prompt, sampling: JsonObject, calls: CallRules | None = None) -> JsonObject:
+        """Generate, sending progress and text frames; return the last frame. `calls`: what holds for tool calls."""
         started = time.monotonic()
         reused = self._model.reuse(prompt.ids)
         reason: Reason | None = self._prefill(prompt.ids, reused)
@@ -76,7 +77,7 @@ class Generation:
             sampler = self._model.sampler(sampling)
             try:
                 sampler.accept(prompt.ids)
-                reason = self._decode(sampler, sampling)
+                reason = self._decode(sampler, sampling, prompt, calls)
             finally:
                 sampler.free()
         return {
@@ -98,24 +99,33 @@ class Generation:
             self._send({"type": "progress", "done": len(model.ids), "total": total, "reused": reused})
         return None
 
-    def _decode(self, sampler: Sampler, sampling: JsonObject) -> Reason:
+    def _decode(self, sampler: Sampler, sampling: JsonObject, prompt: Prompt, calls: CallRules | None) -> Reason:
         out = TextOut(self._send)
+        writer = None
+        if calls is not None:
+            writer = CallWriter(self._model, sampler, calls, starts_in_reasoning=prompt.starts_in_reasoning)
         try:
-            return self._decode_into(out, sampler, sampling)
+            return self._decode_into(out, sampler, writer, sampling)
         finally:
             self.text = out.finish()
+            if writer is not None:
+                writer.free()
 
-    def _decode_into(self, out: TextOut, sampler: Sampler, sampling: JsonObject) -> Reason:
+    def _decode_into(self, out: TextOut, sampler: Sampler, writer: CallWriter | None, sampling: JsonObject) -> Reason:
         model, vocabulary, abort, generated = self._model, self._model.vocabulary, self._abort, self.generated
         limit = sampling.get("max_tokens")
         most = limit if isinstance(limit, int) else model.context_size
         abortable = not model.is_recurrent
         while not abort.is_set():
-            token = sampler.sample()
+            token = writer.next() if writer is not None else sampler.sample()
             if vocabulary.ends_turn(token):
                 return "stop"
             generated.append(token)
             out.add(vocabulary.piece(token))
+            if writer is not None:
+                writer.follow(token)
+                if writer.call_is_too_long:
+                    return "length"
             if len(generated) >= most or len(model.ids) >= model.context_size:
                 return "length"
             before = time.monotonic()

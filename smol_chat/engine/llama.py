@@ -17,6 +17,7 @@ from typing import cast
 
 from llama_cpp import llama_cpp as lib
 
+from smol_chat.engine.grammar import Grammar
 from smol_chat.errors import EngineError, ModelFileError
 from smol_chat.messages import JsonObject
 
@@ -116,6 +117,8 @@ class Vocabulary:
         """Spellings the tokenizer reads as one token only where special tokens are on."""
         self.tags: list[str] = []
         """Spellings it reads as one token everywhere."""
+        self.invisible: list[int] = []
+        """Tokens that add nothing to the text and do not end it."""
         self.end_of_turn: list[str] = []
         for token in range(self.size):
             attributes = lib.llama_vocab_get_attr(self._vocab, token)
@@ -129,6 +132,8 @@ class Vocabulary:
         self.control.append(spelling)
         if lib.llama_vocab_is_eog(self._vocab, token):
             self.end_of_turn.append(spelling)
+        elif spelling not in VISIBLE_CONTROL_TOKENS:
+            self.invisible.append(token)
         if spelling not in VISIBLE_CONTROL_TOKENS:
             self._pieces[token] = b""
 
@@ -146,6 +151,10 @@ class Vocabulary:
     def adds_bos(self) -> bool:
         """Every prompt must open with `bos`."""
         return bool(lib.llama_vocab_get_add_bos(self._vocab)) and self.bos >= 0
+
+    def grammar(self, source: str, context: lib.llama_context_p) -> Grammar | None:
+        """Return a grammar for what `context` evaluates; None where llama.cpp cannot read it."""
+        return Grammar.parse(source, self._vocab, context, self.size, self.invisible)
 
     def spelling(self, token: int) -> str:
         """Return what a token is written as, control tokens too; empty for none."""
@@ -278,6 +287,10 @@ class Llama:
         """Return what chooses tokens from the last evaluation, the way the request asks for."""
         return Sampler(self._context, self.vocabulary.size, sampling)
 
+    def grammar(self, source: str) -> Grammar | None:
+        """Return a grammar to choose tokens by; None where llama.cpp cannot read it."""
+        return self.vocabulary.grammar(source, self._context)
+
 
 class Sampler:
     """llama.cpp's own sampler chain; free it after use."""
@@ -315,6 +328,11 @@ class Sampler:
     def sample(self) -> int:
         """Return the next token."""
         return int(lib.llama_sampler_sample(self._chain, self._context, -1))
+
+    def choose(self, candidates: lib.llama_token_data_array) -> int:
+        """Return one of some candidates instead, without accepting it."""
+        lib.llama_sampler_apply(self._chain, ctypes.byref(candidates))
+        return int(candidates.data[candidates.selected].id)
 
     def free(self) -> None:
         """Give the memory back."""

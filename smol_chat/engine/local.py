@@ -197,7 +197,9 @@ class LocalEngine:
         assert job is not None
         reading = _Reading()
         sampling = asdict(request.sampling)
-        await worker.send({"type": "generate", "id": job, **_conversation(request), "sampling": sampling})
+        await worker.send(
+            {"type": "generate", "id": job, **_conversation(request), **_calls(request), "sampling": sampling}
+        )
         while True:
             try:
                 event = reading.event(await self._receive(worker, job, reading.timeout))
@@ -378,7 +380,12 @@ _REASONS: dict[str, Literal["stop", "length", "cancelled"]] = {
 
 
 def _conversation(request: GenerationRequest) -> JsonObject:
-    return {"messages": [*as_chat(request.messages)], "tools": [tool.as_openai() for tool in request.tools]}
+    tools = () if request.tool_choice == "none" else request.tools
+    return {"messages": [*as_chat(request.messages)], "tools": [tool.as_openai() for tool in tools]}
+
+
+def _calls(request: GenerationRequest) -> JsonObject:
+    return {"tool_choice": request.tool_choice, "constrain": request.constrain}
 
 
 def _rate(tokens: int, seconds: float) -> float:

@@ -12,6 +12,7 @@ from smol_chat.engine.llama import Llama, Vocabulary
 from smol_chat.messages import AssistantMessage, JsonObject, JsonValue, ToolCall
 from smol_chat.protocol import ContentDelta, MalformedCall, ReasoningDelta, StreamParser, ToolCallParsed
 from smol_chat.protocol.chat import as_chat, text_of
+from smol_chat.protocol.grammar import CallForm
 from smol_chat.protocol.template import CHATML, ChatTemplate, RenderedPrompt, SpecialText
 
 RENDER_SECONDS = 3.0
@@ -76,6 +77,11 @@ class PromptBuilder:
     def has_tools(self) -> bool:
         """The model's template knows tools."""
         return self._tool_template.traits.tools
+
+    @property
+    def call_form(self) -> CallForm:
+        """How the model's template writes calls."""
+        return "xml" if self._tool_template.traits.xml_calls else "json"
 
     def build(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> Prompt:
         """Return the prompt for the next answer.

@@ -21,6 +21,7 @@ from smol_chat.errors import ContextOverflowError, EngineError, SmolChatError
 from smol_chat.messages import JsonObject, JsonValue
 
 if TYPE_CHECKING:
+    from smol_chat.engine.constrain import CallGrammars
     from smol_chat.engine.llama import AbortFlag, Llama
     from smol_chat.engine.plan import Plan
     from smol_chat.engine.prompt import Prompt, PromptBuilder
@@ -39,6 +40,7 @@ class Worker:
         self._abort: AbortFlag | None = None
         self._model: Llama | None = None
         self._prompts: PromptBuilder | None = None
+        self._grammars: CallGrammars | None = None
 
     def run(self) -> None:
         """Serve until the program goes away."""
@@ -99,6 +101,7 @@ class Worker:
     def _load(self, path: Path, job: JsonObject) -> None:
         try:
             # late: a build of llama.cpp that cannot be loaded must become a sentence too
+            from smol_chat.engine.constrain import CallGrammars
             from smol_chat.engine.llama import AbortFlag, Llama, LoadOptions, LogTail
             from smol_chat.engine.prompt import PromptBuilder
         except (ImportError, OSError, RuntimeError, AttributeError) as error:
@@ -112,6 +115,7 @@ class Worker:
         self._abort = AbortFlag()
         model = self._model = Llama(path, options, LogTail(), self._abort)
         self._prompts = PromptBuilder(model)
+        self._grammars = CallGrammars(model, self._prompts.call_form)
         self._send(
             job,
             {
@@ -127,13 +131,16 @@ class Worker:
         from smol_chat.engine.decode import Generation  # imports llama.cpp, see _load
 
         assert self._model is not None and self._prompts is not None and self._abort is not None
+        assert self._grammars is not None
+        choice, constrain = wire.text(job, "tool_choice"), job.get("constrain") is True
+        calls = self._grammars.rules(wire.objects(job, "tools"), choice, constrain=constrain)
         prompt = self._build(job)
         self._check_fit(len(prompt.ids))
         self._send(
             job, {"type": "prompt", "tokens": len(prompt.ids), "starts_in_reasoning": prompt.starts_in_reasoning}
         )
         generation = Generation(self._model, self._abort, self._sender(job))
-        finished = generation.run(prompt, cast(JsonObject, job["sampling"]))
+        finished = generation.run(prompt, cast(JsonObject, job["sampling"]), calls)
         if generation.generated:
             self._prompts.remember(prompt, generation.generated, generation.text)
         self._send(job, finished)
