@@ -19,10 +19,11 @@ from smol_chat.config import Settings, load_settings, write_setting
 from smol_chat.engine.base import Engine, EngineInfo, Sampling
 from smol_chat.errors import UsageError
 from smol_chat.events import TurnEvent
-from smol_chat.models.discover import InstalledModel, installed, resolve
+from smol_chat.models.discover import InstalledModel, default_model, find_model, installed
 from smol_chat.paths import DataPaths, default_data_dir
 
 if TYPE_CHECKING:  # loaded when first needed: each costs start-up time that not every command should pay
+    from smol_chat.engine.local import LocalOptions
     from smol_chat.journal.store import ConversationSummary, Journal
     from smol_chat.tools.context import ToolWorkbench
     from smol_chat.tools.registry import ToolRegistry
@@ -122,17 +123,22 @@ class Assembly:
         """Name of the chosen model; empty when there is none."""
         if self._server:
             return self.settings.server.model or self._server
-        path = self._model_path()
-        return path.stem if path else ""
+        found = self.chosen_model()
+        return found.name if found else ""
 
     @property
     def server(self) -> str:
         """Address of the chosen server; empty when the model runs here."""
         return self._server
 
+    @property
+    def config_file(self) -> Path:
+        """The settings file."""
+        return self._config_file
+
     def has_model(self) -> bool:
         """Tell whether a model or a server is chosen or can be found."""
-        return bool(self._server) or self._model_path() is not None
+        return bool(self._server) or self.chosen_model() is not None
 
     def installed_models(self) -> list[InstalledModel]:
         """Return the models found on this machine."""
@@ -145,7 +151,7 @@ class Assembly:
             UsageError: there is no such model.
         """
         server = name if _SERVER.match(name) else ""
-        model = "" if server else str(resolve(name, self.paths))
+        model = "" if server else find_model(name, self.paths).setting
         await self._close_engine()
         self._server, self._model = server, model
         if server:
@@ -177,20 +183,27 @@ class Assembly:
         """
         return await self.engine.start()
 
-    def _local_engine(self) -> Engine:
-        from smol_chat.engine.local import LocalEngine, LocalOptions  # late: start-up
+    def local_options(self) -> LocalOptions:
+        """Return how the settings want a model on this machine to be run."""
+        from smol_chat.engine.local import LocalOptions  # late: start-up
 
-        path = self._model_path()
-        if path is None:
-            raise UsageError(NO_MODEL.format(models=self.paths.models))
         model = self.settings.model
-        options = LocalOptions(
+        return LocalOptions(
             context_size=model.context,
             threads=model.threads or None,
             ubatch=model.ubatch or None,
             gpu_layers=None if model.gpu_layers < 0 else model.gpu_layers,
+            kv_type=model.kv_type,
+            tuning_file=str(self.paths.tuning),
         )
-        return LocalEngine(path, options, log_file=self.paths.logs / "engine.log")
+
+    def _local_engine(self) -> Engine:
+        from smol_chat.engine.local import LocalEngine  # late: start-up
+
+        found = self.chosen_model()
+        if found is None:
+            raise UsageError(NO_MODEL.format(models=self.paths.models))
+        return LocalEngine(found.path, self.local_options(), log_file=self.paths.logs / "engine.log", name=found.name)
 
     def _server_engine(self) -> Engine:
         from smol_chat.engine.server import ServerEngine  # late: start-up (httpx)
@@ -206,11 +219,17 @@ class Assembly:
                 )
         return ServerEngine(self._server, model=server.model or None, api_key=key, context_size=server.context or None)
 
-    def _model_path(self) -> Path | None:
+    def chosen_model(self) -> InstalledModel | None:
+        """Return the chosen model, or the one used where none is; None where there is none or a server is chosen.
+
+        Raises:
+            UsageError: the one that is named is not there.
+        """
+        if self._server:
+            return None
         if self._model:
-            return resolve(self._model, self.paths)
-        found = self.installed_models()
-        return found[0].path if found else None
+            return find_model(self._model, self.paths)
+        return default_model(self.paths)
 
     async def _close_engine(self) -> None:
         if self._engine is not None:

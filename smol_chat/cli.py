@@ -186,10 +186,18 @@ def _add_tools(commands: Commands[Parser]) -> None:
 
 
 def _add_models(commands: Commands[Parser]) -> None:
-    actions = _actions(_command(commands, "models", "list, choose or describe models"), "models")
+    actions = _actions(_command(commands, "models", "list, choose, describe, fetch or remove models"), "models")
     _add_json(_command(actions, "list", "list the models on this machine"))
     use = _command(actions, "use", "choose the model for the next start")
     use.add_argument("name", metavar="NAME|PATH|URL")
+    pull = _command(actions, "pull", "fetch a model from huggingface.co; without a name: list those known by name")
+    pull.add_argument("name", metavar="NAME|ORG/REPO[:FILE]", nargs="?")
+    tune = _command(actions, "tune", "measure how a model runs fastest on this machine, and remember it")
+    tune.add_argument("name", metavar="NAME|PATH", nargs="?", help="default: the chosen model")
+    _add_json(tune)
+    remove = _command(actions, "rm", "remove a model of smol-chat's own folder")
+    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("--yes", action="store_true", help="do not ask")
     info = _command(actions, "info", "describe a model")
     info.add_argument("name", metavar="NAME|PATH")
     _add_json(info)

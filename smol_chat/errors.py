@@ -8,6 +8,7 @@ SmolChatError                what went wrong and what to do, in one sentence
 │   ├── EngineCrashedError   the worker process ended
 │   ├── ServerError          an OpenAI-compatible server refused or vanished
 │   └── ContextOverflowError the conversation does not fit the context window
+├── HubError                 a model could not be fetched
 ├── JournalError             the history could not be opened or written
 └── ToolError                a tool's expected failure (kind, sentence)
 """
@@ -73,6 +74,12 @@ class ContextOverflowError(EngineError):
         super().__init__(message)
         self.prompt_tokens = prompt_tokens
         self.context_size = context_size
+
+
+class HubError(SmolChatError):
+    """Report a model that cannot be fetched."""
+
+    kind = "hub"
 
 
 class JournalError(SmolChatError):

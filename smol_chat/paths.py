@@ -51,6 +51,11 @@ class DataPaths:
         return self.root / "snapshots"
 
     @property
+    def tuning(self) -> Path:
+        """Return the file of what was measured to be fastest on this machine."""
+        return self.root / "tuning.json"
+
+    @property
     def themes(self) -> Path:
         """Return the folder of the user's own themes."""
         return self.root / "themes"

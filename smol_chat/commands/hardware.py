@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from smol_chat.engine.hardware import cores, processor_name
 
 _PROBE = (
     "import json, llama_cpp as l;"
@@ -46,25 +47,9 @@ def engine_build(python: str) -> EngineBuild | None:
 
 
 def processor() -> str:
-    """Return the processor's name and how many cores this process may use."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return f"{_model_name()}, {usable} core{'s' if usable != 1 else ''} usable"
-
-
-def total_memory() -> int:
-    """Return the machine's memory in bytes."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def available_memory() -> int:
-    """Return how many bytes a new program could use without swapping; all of it where the system does not tell."""
-    found = re.search(r"^MemAvailable:\s+(\d+) kB", _text("/proc/meminfo"), re.MULTILINE)
-    return int(found[1]) * 1024 if found else total_memory()
-
-
-def _model_name() -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", _text("/proc/cpuinfo"), re.MULTILINE)
-    return found[1] if found else platform.processor() or platform.machine()
+    """Return the processor's name and how many cores a model may use."""
+    found = cores()
+    return f"{processor_name() or platform.processor() or platform.machine()}, {found.count} {found.counted} usable"
 
 
 def _flags() -> set[str]:

@@ -32,9 +32,16 @@ class ModelSettings:
 
     path: str = setting("", "Name or path of a GGUF model; empty: choose one at the start.")
     context: int = setting(4096, "Context window in tokens; more needs more memory.", minimum=512, maximum=1_048_576)
-    threads: int = setting(0, "Threads that compute; 0: one less than the cores.", minimum=0, maximum=1024)
-    gpu_layers: int = setting(-1, "Layers on a graphics processor; 0: none, -1: all.", minimum=-1, maximum=1000)
+    threads: int = setting(0, "Threads that compute; 0: chosen for this machine.", minimum=0, maximum=1024)
+    gpu_layers: int = setting(
+        -1, "Layers on a graphics processor; 0: none, -1: as many as fit.", minimum=-1, maximum=1000
+    )
     ubatch: int = setting(0, "Prompt tokens evaluated at once; 0: chosen for this machine.", minimum=0, maximum=4096)
+    kv_type: Literal["auto", "f16", "q8_0"] = setting(
+        "auto",
+        "Precision of the context in memory; q8_0 takes half as much; auto: q8_0 only where f16 does not fit.",
+        choices=("auto", "f16", "q8_0"),
+    )
     tools: Literal["auto", "on", "off"] = setting(
         "auto", "Offer the tools to the model; auto: when its chat template knows tools.", choices=("auto", "on", "off")
     )

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import struct
 import sys
 from pathlib import Path
 
-from smol_chat.commands.hardware import available_memory, engine_build, total_memory
+from smol_chat.commands.doctor import heat
+from smol_chat.commands.hardware import engine_build
+from smol_chat.engine.sensors import Sensors
+from support.gguf_models import write_scripted_model
 from support.program import Program
 
 
@@ -24,10 +28,18 @@ def test_everything_is_looked_at(program: Program, scripted_model: Path) -> None
         "engine",
         "processor",
         "memory",
+        "heat",
         "terminal",
         "settings",
         "data",
         "model",
+        "context",
+        "threads",
+        "ubatch",
+        "gpu layers",
+        "kv type",
+        "repack",
+        "flash attention",
         "tools",
         "sandbox",
         "history",
@@ -43,7 +55,7 @@ def test_the_text_has_a_line_for_each_check(program: Program, scripted_model: Pa
     assert run.returncode == 0
     assert run.stderr == ""
     marked = [line for line in run.stdout.splitlines() if line[0] in "✓!✗"]
-    assert len(marked) == 12
+    assert len(marked) == 20
 
 
 def test_a_folder_open_to_others_is_found_with_the_command_that_closes_it(program: Program) -> None:
@@ -79,6 +91,33 @@ def test_an_engine_that_cannot_be_loaded_is_told_from_one_that_can(tmp_path: Pat
     assert engine_build(str(tmp_path / "none")) is None
 
 
-def test_memory_is_told_in_bytes() -> None:
-    assert 0 < available_memory() <= total_memory()
-    assert total_memory() > 100_000_000
+def test_how_the_model_would_be_run_is_told_with_reasons(program: Program, scripted_model: Path) -> None:
+    program.data_dir.mkdir()
+    (program.data_dir / "config.toml").write_text('[model]\nthreads = 2\ncontext = 1024\nkv_type = "q8_0"\n')
+    found = checks(program, "--model", str(scripted_model))
+    assert found["threads"]["detail"] == "2: as model.threads says"
+    assert found["context"]["detail"] == "1,024: as model.context says"
+    assert found["kv type"]["detail"] == "q8_0: as model.kv_type says"
+
+
+def test_a_model_that_does_not_fit_fails_with_numbers(program: Program) -> None:
+    model = write_scripted_model(program.workspace / "long.gguf", [["Hello"]])
+    huge = struct.pack("<I", 2**31 - 1)
+    data = model.read_bytes()
+    key = b"llama.feed_forward_length"
+    at = data.index(key) + len(key) + 4
+    model.write_bytes(data[:at] + huge + data[at + 4 :])  # a header that asks for a terabyte of compute buffers
+    found = checks(program, "--model", str(model))
+    assert found["model"]["verdict"] == "fail"
+    assert "needs 1099" in found["model"]["detail"]
+    assert "can be used" in found["model"]["detail"]
+
+
+def test_what_slows_the_machine_down_is_a_warning() -> None:
+    quiet = heat(Sensors(45.4, 7.25, "on mains power", ()), "NVIDIA Jetson Orin Nano")
+    assert (quiet.verdict, quiet.detail) == ("ok", "NVIDIA Jetson Orin Nano, 45 °C, 7.2 W, on mains power")
+    slow = heat(Sensors(None, None, "", ("its clock is capped at 1.0 of 2.0 GHz",)), "")
+    assert slow.verdict == "warn"
+    assert "its clock is capped" in slow.detail
+    assert heat(Sensors(95.0, None, "", ()), "").verdict == "warn"
+    assert heat(Sensors(None, None, "", ()), "").detail == "this system does not tell"

