@@ -2,33 +2,103 @@
 
 from __future__ import annotations
 
-from smol_chat.tools import Effect, HttpResponse, JsonObject, Origin, Preview, ToolContext, ToolError, ToolOutput, tool
+from typing import Annotated, cast
+
+from smol_chat.tools import (
+    Effect,
+    HttpResponse,
+    JsonObject,
+    Origin,
+    Preview,
+    Range,
+    ToolContext,
+    ToolError,
+    ToolOutput,
+    tool,
+)
 
 _READABLE = ("text/", "application/xhtml+xml", "application/json", "application/ld+json", "application/xml")
 _MARKUP = ("text/html", "application/xhtml+xml")
-_LONGEST_TEXT = 400_000
+_LONGEST_TEXT = 2_000_000
+_KEPT_SECONDS = 600.0
+"""For which the further pages of a text are read from memory: a page that changes would not fit together."""
+_FRAME = 400
+"""Bytes of a result beside the text: title, address, which page it is."""
 
 
 @tool(effect=Effect.NETWORK)
-async def get_webpage(url: str, *, ctx: ToolContext) -> ToolOutput:
+async def get_webpage(
+    url: str,
+    page: Annotated[int, Range(min=1, max=1000), "Of a long page, which part"] = 1,
+    *,
+    ctx: ToolContext,
+) -> ToolOutput:
     """Fetch one web page and return its readable text."""
-    address = url.strip()
-    address = address if "://" in address else f"https://{address}"
+    ctx.http.require_online()
+    address = _address(url)
+    known = ctx.cache.get(address, max_age=_KEPT_SECONDS) if page > 1 else None
+    if known is not None:
+        found, title, text = cast("list[str]", known.value)
+    else:
+        found, title, text = await _fetch(address, ctx)
+        ctx.cache.put(address, [found, title, text])
+    head = f"# {title[:200]}\n{found}" if title else found
+    parts = _parts(text, max(200, ctx.result_limit - len(head.encode()) - _FRAME))
+    if page > len(parts):
+        raise ToolError("not_found", f"{found} has only {len(parts)} {'page' if len(parts) == 1 else 'pages'}.")
+    shown = parts[page - 1]
+    place = ""
+    if len(parts) > 1:
+        on = f"; page={page + 1} reads on" if page < len(parts) else ""
+        place = f"\n\n[page {page} of {len(parts)}{on}]"
+    data: JsonObject = {"url": found, "title": title, "text": shown, "page": page, "pages": len(parts)}
+    return ToolOutput(f"{head}\n\n{shown}{place}", data=data, origin=Origin.WEB)
+
+
+@get_webpage.preview
+async def _preview(url: str, page: int = 1, *, ctx: ToolContext) -> Preview:
+    ctx.http.require_online()
+    address = _address(url)
+    host = ctx.http.host(address)
+    return Preview(f"Fetch a page from {host}; it learns the address you ask for.", address, hosts=(host,))
+
+
+def _address(url: str) -> str:
+    return url.strip() if "://" in url else f"https://{url.strip()}"
+
+
+async def _fetch(address: str, ctx: ToolContext) -> tuple[str, str, str]:
+    """Return where the page was found in the end, its title and its text."""
     ctx.progress(f"fetching {address}")
     accept = {"accept": "text/html,application/xhtml+xml,text/plain;q=0.9,*/*;q=0.5"}
     response = await ctx.http.get(address, headers=accept, media_types=_READABLE)
     response.require_success()
     title, text = await _readable(response, ctx)
-    head = f"# {title}\n{response.url}" if title else response.url
-    data: JsonObject = {"url": response.url, "title": title, "text": text}
-    return ToolOutput(f"{head}\n\n{text}", data=data, origin=Origin.WEB)
+    return response.url, title, text
 
 
-@get_webpage.preview
-async def _preview(url: str, *, ctx: ToolContext) -> Preview:
-    address = url.strip() if "://" in url else f"https://{url.strip()}"
-    host = ctx.http.host(address)
-    return Preview(f"Fetch a page from {host}; it learns the address you ask for.", address, hosts=(host,))
+def _parts(text: str, most_bytes: int) -> list[str]:
+    """Cut a text between paragraphs into parts of at most so many bytes; a longer paragraph is cut where it must be."""
+    parts: list[str] = []
+    current: list[str] = []
+    size = 0
+    for paragraph in text.split("\n\n"):
+        for piece in _pieces(paragraph, most_bytes):
+            length = len(piece.encode("utf-8", "replace")) + 2
+            if current and size + length > most_bytes:
+                parts.append("\n\n".join(current))
+                current, size = [], 0
+            current.append(piece)
+            size += length
+    return [*parts, "\n\n".join(current)]
+
+
+def _pieces(paragraph: str, most_bytes: int) -> list[str]:
+    encoded = paragraph.encode("utf-8", "replace")
+    if len(encoded) + 2 <= most_bytes:
+        return [paragraph]
+    step = most_bytes // 4 - 2  # no character has more than four bytes
+    return [paragraph[start : start + step] for start in range(0, len(paragraph), step)]
 
 
 async def _readable(response: HttpResponse, ctx: ToolContext) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
 from smol_chat.tools.context import ToolContext, ToolWorkbench
 from smol_chat.tools.database.runner import QueryLimits
 from smol_chat.tools.database.statements import reads_only
+from smol_chat.tools.egress import Passage
 from smol_chat.tools.files import Entry
 from smol_chat.tools.network import HttpResponse
 from smol_chat.tools.registry import ToolRegistry
@@ -24,6 +25,7 @@ __all__ = [
     "JsonObject",
     "JsonValue",
     "Origin",
+    "Passage",
     "Preview",
     "PythonLimits",
     "PythonOutcome",

@@ -34,7 +34,7 @@ WRONG = [
     ("[ui]\n# x\ntheem = 'a'\n", "c.toml, line 3: ui.theem is not a setting; did you mean ui.theme?"),
     (
         "[network]\nzzzzzz = 1\n",
-        "c.toml, line 2: network.zzzzzz is not a setting; there are network.allow.",
+        "c.toml, line 2: network.zzzzzz is not a setting; there are network.allow, network.offline.",
     ),
     (
         "[ui]\nframes_per_second = 60\n",

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from smol_chat.messages import JsonObject, ToolResult
 from smol_chat.tools import Tool, ToolRegistry, ToolWorkbench, run_tool
+from smol_chat.tools.egress import Egress
 from smol_chat.tools.network import Connector
+from smol_chat.tools.undo import UndoStore
 
 T = TypeVar("T")
 
@@ -43,6 +45,9 @@ async def workbench(
     connector: Connector | None = None,
     result_limit: int = 16_000,
     timeout: float = 60.0,
+    egress: Egress | None = None,
+    undo: UndoStore | None = None,
+    cache_folder: Path | None = None,
 ) -> AsyncIterator[ToolWorkbench]:
     """Make a workbench and close it."""
 
@@ -58,6 +63,9 @@ async def workbench(
         connector=connector,
         result_limit=result_limit,
         timeout=timeout,
+        egress=egress,
+        undo=undo,
+        cache_folder=cache_folder,
     )
     try:
         yield bench

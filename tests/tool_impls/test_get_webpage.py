@@ -110,3 +110,56 @@ async def test_a_name_that_only_looks_like_another_is_shown_in_its_true_form(tmp
     async with workbench(tmp_path) as bench:
         shown = await preview_call(the_tool("get_webpage"), {"url": "https://\u0430pple.test/"}, bench)
     assert shown.hosts == ("xn--pple-43d.test",)
+
+
+async def test_a_long_page_is_read_part_by_part_and_fetched_once(tmp_path: Path) -> None:
+    paragraphs = [f"paragraph {number}: " + "word " * 30 for number in range(60)]
+    body = "\n\n".join(text.strip() for text in paragraphs)
+    async with (
+        serve(lambda _: answers(body, "text/plain")) as server,
+        workbench(tmp_path, allow=LOOPBACK, result_limit=4000) as bench,
+    ):
+        results = [await call(bench, "get_webpage", url=server.url)]
+        assert isinstance(results[0].data, dict)
+        pages = results[0].data["pages"]
+        assert isinstance(pages, int) and 3 <= pages <= 6
+        results += [await call(bench, "get_webpage", url=server.url, page=page) for page in range(2, pages + 1)]
+        beyond = failure(await call(bench, "get_webpage", url=server.url, page=pages + 1))
+    assert len(server.requests) == 1
+    assert all(result.full_content is None and len(result.content.encode()) <= 4000 for result in results)
+    assert results[0].content.endswith(f"[page 1 of {pages}; page=2 reads on]")
+    assert results[-1].content.endswith(f"[page {pages} of {pages}]")
+    texts = [result.data["text"] for result in results if isinstance(result.data, dict)]
+    assert "\n\n".join(str(text) for text in texts) == body
+    assert beyond == ("not_found", f"{server.url} has only {pages} pages.")
+
+
+async def test_a_paragraph_longer_than_a_part_is_cut_and_nothing_of_it_lost(tmp_path: Path) -> None:
+    body = "\u00e4\u20ac\U0001f600" * 1500
+    async with (
+        serve(lambda _: answers(body, "text/plain; charset=utf-8")) as server,
+        workbench(tmp_path, allow=LOOPBACK, result_limit=3000) as bench,
+    ):
+        first = await call(bench, "get_webpage", url=server.url)
+        assert isinstance(first.data, dict)
+        rest = [
+            await call(bench, "get_webpage", url=server.url, page=page)
+            for page in range(2, int(str(first.data["pages"])) + 1)
+        ]
+    texts = [str(result.data["text"]) for result in (first, *rest) if isinstance(result.data, dict)]
+    assert "".join(texts).replace("\n\n", "") == body
+    assert all(len(result.content.encode()) <= 3000 for result in (first, *rest))
+
+
+async def test_the_program_says_who_it_is(tmp_path: Path) -> None:
+    async with serve(lambda _: answers("x", "text/plain")) as server, workbench(tmp_path, allow=LOOPBACK) as bench:
+        await call(bench, "get_webpage", url=server.url)
+    assert "smol-chat/" in server.requests[0].headers["user-agent"]
+
+
+async def test_nothing_is_fetched_when_offline(tmp_path: Path) -> None:
+    async with serve(lambda _: answers("x", "text/plain")) as server, workbench(tmp_path, allow=LOOPBACK) as bench:
+        bench.egress.offline = True
+        kind, message = failure(await call(bench, "get_webpage", url=server.url))
+    assert (kind, server.requests) == ("blocked", [])
+    assert "\n" not in message

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from smol_chat.messages import Origin
+from smol_chat.messages import Origin, ToolResult
 from smol_chat.tools import preview_call
-from support.http_servers import Reply, serve
+from smol_chat.tools.egress import Egress, Ledger
+from support.http_servers import LoopbackServer, Reply, serve
 from support.tool_context import call, failure, the_tool, workbench
 from tool_impls.web_search import WebSearchSettings
 
@@ -168,3 +170,121 @@ async def test_the_card_names_who_is_asked(tmp_path: Path) -> None:
         shown = await preview_call(the_tool("web_search"), {"query": "x"}, bench)
     assert shown.summary == "Search the web for 'x' with duckduckgo (mojeek, then brave if it does not answer)."
     assert shown.hosts == ("html.duckduckgo.com", "www.mojeek.com", "search.brave.com")
+
+
+DATED = """<html><body><div class="result results_links results_links_deep web-result">
+<div class="links_main links_deep result__body">
+<h2 class="result__title"><a class="result__a" href="https://dated.test/">Dated</a></h2>
+<div class="result__extras"><div class="result__extras__url"><a class="result__url" href="https://dated.test/">x</a>
+<span>&nbsp; &nbsp; 2024-12-04T00:00:00.0000000</span></div></div>
+<a class="result__snippet" href="https://dated.test/">Text.</a></div></div></body></html>"""
+
+
+async def test_a_date_that_is_given_is_told(tmp_path: Path) -> None:
+    async with serve(lambda _: Reply(DATED.encode())) as server:
+        settings = {WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",))}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings) as bench:
+            result = await call(bench, "web_search", query="x")
+    assert result.content == "1. Dated\n   https://dated.test/\n   (2024-12-04) Text."
+
+
+async def test_the_same_search_is_answered_from_memory(tmp_path: Path) -> None:
+    async with serve(lambda _: page(FOUND)) as server:
+        settings = {WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",))}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings) as bench:
+            first = await call(bench, "web_search", query="x", max_results=3)
+            again = await call(bench, "web_search", query="x", max_results=2)
+            await call(bench, "web_search", query="y")
+    assert first.content.startswith(again.content)
+    assert [request.form["q"] for request in server.requests] == ["x", "y"]
+
+
+async def test_nothing_is_asked_when_offline(tmp_path: Path) -> None:
+    async with serve(lambda _: page(FOUND)) as server:
+        settings = {WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",))}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings) as bench:
+            bench.egress.offline = True
+            kind, message = failure(await call(bench, "web_search", query="x"))
+            shown = await preview_call(the_tool("web_search"), {"query": "x"}, bench)
+    assert (kind, server.requests) == ("blocked", [])
+    assert message.startswith("smol-chat is set to offline")
+    assert shown.summary.startswith("This call would fail: smol-chat is set to offline")
+
+
+async def test_what_the_library_sends_is_recorded_as_far_as_it_can_be_seen(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "egress.db")
+    async with serve(lambda _: page(FOUND)) as server:
+        settings = {WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",))}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings, egress=Egress(ledger)) as bench:
+            await call(bench, "web_search", query="words to look for")
+            [made] = ledger.read(10)
+    assert (made.host, made.port, made.address) == ("127.0.0.1", server.port, "127.0.0.1")
+    assert (made.caller.tool, made.state, made.exact) == ("web_search", "closed", False)
+    assert made.sent >= len("words to look for")
+    assert made.received > 500
+
+
+# --- SearXNG --------------------------------------------------------------------------------------
+
+SEARXNG = {
+    "query": "x",
+    "number_of_results": 0,
+    "results": [
+        {
+            "url": "https://one.test/",
+            "title": "One",
+            "content": "First  text.",
+            "publishedDate": "2025-02-03T10:00:00",
+            "engine": "bing",
+            "score": 4.0,
+        },
+        {"url": "javascript:x", "title": "No link", "content": "", "publishedDate": None},
+        "not a result",
+        {"url": "https://two.test/", "title": "Two", "content": None, "publishedDate": None},
+    ],
+    "answers": [],
+    "unresponsive_engines": [],
+}
+
+
+async def search_searxng(tmp_path: Path, reply: Reply, region: str = "de-de") -> tuple[ToolResult, LoopbackServer]:
+    async with serve(lambda _: reply) as server:
+        settings = {WebSearchSettings: WebSearchSettings(region=region, searxng_url=server.url + "/")}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings) as bench:
+            return await call(bench, "web_search", query="some words"), server
+
+
+async def test_a_searxng_server_is_asked_alone_and_in_its_form(tmp_path: Path) -> None:
+    result, server = await search_searxng(tmp_path, Reply(json.dumps(SEARXNG).encode()))
+    expected = "1. One\n   https://one.test/\n   (2025-02-03) First text.\n2. Two\n   https://two.test/"
+    assert result.content == expected
+    [sent] = server.requests
+    assert (sent.method, sent.path) == ("GET", "/search")
+    assert sent.query == {"q": "some words", "format": "json", "language": "de-DE"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind", "part"),
+    [
+        (Reply(b"", 403), "unavailable", "its setting search.formats must name json"),
+        (Reply(b"<html>"), "failed", "did not answer with JSON"),
+        (Reply(b"[]"), "failed", "in a form that is not SearXNG's"),
+        (Reply(b'{"results": 3}'), "failed", "in a form that is not SearXNG's"),
+        (Reply(b'{"results": []}'), "not_found", "Nothing was found for 'some words'"),
+        (Reply(b"", 429), "unavailable", "refuses more requests"),
+    ],
+)
+async def test_what_a_searxng_server_cannot_answer_has_its_kind(
+    tmp_path: Path, reply: Reply, kind: str, part: str
+) -> None:
+    result, _ = await search_searxng(tmp_path, reply)
+    found, message = failure(result)
+    assert found == kind
+    assert part in message
+
+
+async def test_the_card_names_the_searxng_server_and_no_other(tmp_path: Path) -> None:
+    settings = {WebSearchSettings: WebSearchSettings(searxng_url="https://search.lan:8888")}
+    async with workbench(tmp_path, settings=settings) as bench:
+        shown = await preview_call(the_tool("web_search"), {"query": "x"}, bench)
+    assert (shown.summary, shown.hosts) == ("Search the web for 'x' with searxng.", ("search.lan:8888",))
