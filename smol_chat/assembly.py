@@ -60,6 +60,8 @@ class TurnChoices:
     max_rounds: int | None = None
     temperature: float | None = None
     seed: int | None = None
+    tool_choice: str = "auto"
+    """Whether the turn begins with a call: as in `SessionOptions`."""
 
 
 @dataclass(slots=True)
@@ -80,6 +82,14 @@ class Conversation:
     def set_tools(self, on: bool) -> None:
         """Offer tools from the next turn on, or no longer."""
         self.session.tools_on = on
+
+    def choose_tool(self, choice: str) -> None:
+        """Say whether the next turn begins with a call: `auto`, `none`, `required`, or a tool's name.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        self.session.choose_tool(choice)
 
     def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn; consume inside `aclosing`."""
@@ -331,6 +341,8 @@ class Assembly:
                 flagged=choices.allow,
             ),
             tools_on=tools_on if choices.tools is None else choices.tools,
+            tool_choice=choices.tool_choice,
+            constrain=settings.model.constrain,
         )
 
     async def close(self) -> None:

@@ -167,7 +167,14 @@ def _add_ask(commands: Commands[Parser]) -> None:
     )
     ask.add_argument("--system", metavar="TEXT", help="instructions the model reads first")
     ask.add_argument("--max-rounds", metavar="N", type=_rounds, help="times the model may be asked in this turn")
-    ask.add_argument("--no-tools", action="store_true", help="offer the model no tools")
+    which = ask.add_mutually_exclusive_group()
+    which.add_argument("--no-tools", action="store_true", help="offer the model no tools")
+    which.add_argument(
+        "--tool-choice",
+        metavar="auto|none|required|TOOL",
+        default="auto",
+        help="have the model begin with a tool call, of any tool or of this one (default: auto)",
+    )
     ask.add_argument("--seed", metavar="N", type=_seed, help="fixed start of the randomness")
     ask.add_argument("--temperature", metavar="T", type=_temperature, help="randomness; 0: always the likeliest token")
     ask.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning to standard error")

@@ -16,9 +16,10 @@ from smol_chat.agent.limits import RepeatBreaker, TurnLimits
 from smol_chat.agent.policy import Rules
 from smol_chat.agent.replay import History
 from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
-from smol_chat.errors import SmolChatError
+from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import GenerationFinished, Notice, RoundStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.messages import FinishReason, SystemMessage, Timings, ToolSchema, Usage
+from smol_chat.protocol.suggest import unknown_tool
 
 NO_TOOLS = (
     "This model's chat template knows no tools, so it is offered none. "
@@ -38,6 +39,10 @@ class SessionOptions:
     rules: Rules = field(default_factory=Rules)
     tools_on: bool | None = None
     """Whether the model is offered the tools; None: when its chat template knows tools."""
+    tool_choice: str = "auto"
+    """Whether each turn begins with a call: `auto` leaves it to the model, `none`, `required`, or a tool's name."""
+    constrain: bool = True
+    """Let the model write only calls that fit the tools' schemas, where the engine can see to it."""
 
 
 class Session:
@@ -67,6 +72,7 @@ class Session:
         """
         self.conversation = conversation
         self.tools_on = options.tools_on
+        self._tool_choice = options.tool_choice
         self._engine = engine
         self._toolbox = toolbox
         self._approver = approver
@@ -93,6 +99,20 @@ class Session:
                     yield event
         finally:
             self._running = False
+
+    def choose_tool(self, choice: str) -> None:
+        """Say whether the next turn begins with a call; afterwards it is as the options say again.
+
+        Args:
+            choice: `auto`, `none`, `required`, or a tool's name. What asks for a call offers the tools to that turn.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        names = [tool.name for tool in self._toolbox.schemas()]
+        if choice not in ("auto", "none", "required", *names):
+            raise UsageError(unknown_tool(choice, names))
+        self._tool_choice = choice
 
     async def cancel(self) -> None:
         """End the running turn in an orderly way: it still finishes, with reason `cancelled`. Without one: nothing."""
@@ -121,11 +141,13 @@ class Session:
             yield tally.finished("cancelled")
             return
         limits = self._options.limits
+        choice, self._tool_choice = self._tool_choice, self._options.tool_choice
         if self.tools_on is None:
             self.tools_on = info.template_has_tools
-            if not self.tools_on:
+            if not self.tools_on and choice == "auto":
                 yield Notice(NO_TOOLS)
-        tools = self._toolbox.schemas() if self.tools_on else ()
+        offered = self.tools_on if choice == "auto" else choice != "none"
+        tools = self._toolbox.schemas() if offered else ()
         breaker = RepeatBreaker(limits.repeat_limit)
         for number in range(1, limits.max_rounds + 1):
             yield RoundStarted(number)
@@ -135,7 +157,8 @@ class Session:
                 context_size=info.context_size,
                 clock=self._clock,
             )
-            async with aclosing(asked.events(self._engine, self._request(tools))) as events:
+            request = self._request(tools, choice if number == 1 else "auto")
+            async with aclosing(asked.events(self._engine, request)) as events:
                 async for event in events:
                     yield event
             tally.add(asked)
@@ -172,9 +195,11 @@ class Session:
             if not starting.done():
                 starting.cancel()
 
-    def _request(self, tools: tuple[ToolSchema, ...]) -> GenerationRequest:
-        system = (SystemMessage(self._options.system),) if self._options.system else ()
-        return GenerationRequest((*system, *self._history.messages()), tools, self._options.sampling)
+    def _request(self, tools: tuple[ToolSchema, ...], choice: str) -> GenerationRequest:
+        options = self._options
+        system = (SystemMessage(options.system),) if options.system else ()
+        messages = (*system, *self._history.messages())
+        return GenerationRequest(messages, tools, options.sampling, tool_choice=choice, constrain=options.constrain)
 
     def _ending(self, asked: Round, number: int, tally: _Tally, info: EngineInfo) -> Iterator[TurnEvent] | None:
         """Return the turn's last events if the round ended it; None if its calls are to be taken care of."""

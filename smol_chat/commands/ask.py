@@ -75,6 +75,8 @@ async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: App
     registry = await asyncio.to_thread(assembly.registry)
     for name in sorted(allowed):
         check_tool_name(name, registry.names())
+    if arguments.tool_choice not in ("auto", "none", "required"):
+        check_tool_name(arguments.tool_choice, registry.names())
     choices = TurnChoices(
         system=arguments.system,
         tools=False if arguments.no_tools else None,
@@ -82,6 +84,7 @@ async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: App
         max_rounds=arguments.max_rounds,
         temperature=arguments.temperature,
         seed=arguments.seed,
+        tool_choice=arguments.tool_choice,
     )
     conversation = await asyncio.to_thread(chosen_conversation, arguments, assembly)
     return await assembly.open_conversation(approver, conversation, choices)

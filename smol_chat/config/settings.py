@@ -45,6 +45,7 @@ class ModelSettings:
     tools: Literal["auto", "on", "off"] = setting(
         "auto", "Offer the tools to the model; auto: when its chat template knows tools.", choices=("auto", "on", "off")
     )
+    constrain: bool = setting(True, "Let the model write only tool calls that fit the tools' schemas.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,8 @@ class ServerEngine:
         }
         if request.tools:
             body["tools"] = [tool.as_openai() for tool in request.tools]
+            if request.tool_choice != "auto":
+                body["tool_choice"] = _openai_choice(request.tool_choice)
         if sampling.max_tokens is not None:
             body["max_tokens"] = sampling.max_tokens
         if sampling.seed is not None:
@@ -259,6 +261,10 @@ class ServerEngine:
         if isinstance(error, httpx.TimeoutException):
             return ServerError(f"The server {self._host} did not answer in time. Look at its log, or try again.")
         return ServerError(f"The connection to {self._host} was lost ({type(error).__name__}). Try again.")
+
+
+def _openai_choice(choice: str) -> JsonValue:
+    return choice if choice in ("none", "required") else {"type": "function", "function": {"name": choice}}
 
 
 def _told_context(entry: JsonObject) -> int:

@@ -41,6 +41,14 @@ class OpenConversation(Protocol):
         """Offer tools from the next turn on, or no longer."""
         ...
 
+    def choose_tool(self, choice: str) -> None:
+        """Say whether the next turn begins with a call: `auto`, `none`, `required`, or a tool's name.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        ...
+
     def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn; consume inside `aclosing`."""
         ...

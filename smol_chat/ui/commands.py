@@ -124,6 +124,13 @@ async def _tools(chat: ChatScreen, argument: str) -> None:
     chat.set_tools(argument == "on")
 
 
+@command("tool", "have the next answer begin with a tool call, or with none", "NAME|required|none|auto")
+async def _tool(chat: ChatScreen, argument: str) -> None:
+    if not argument:
+        raise CommandProblem("Write /tool and a tool's name, required, none or auto; /tools lists the tools.")
+    chat.choose_tool(argument)
+
+
 @command("copy", "copy the last answer, or the last code in it", "[code]")
 async def _copy(chat: ChatScreen, argument: str) -> None:
     if argument not in ("", "code", "last"):

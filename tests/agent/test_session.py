@@ -14,7 +14,7 @@ from smol_chat.agent.limits import TurnLimits
 from smol_chat.agent.policy import Rules
 from smol_chat.agent.replay import UNKNOWN_OUTCOME
 from smol_chat.agent.session import Session, SessionOptions
-from smol_chat.errors import ContextOverflowError, EngineCrashedError
+from smol_chat.errors import ContextOverflowError, EngineCrashedError, UsageError
 from smol_chat.events import (
     ContentDelta,
     Decided,
@@ -150,6 +150,44 @@ async def test_the_system_prompt_and_tools_open_every_request() -> None:
     request = stage.engine.requests[0]
     assert request.messages == (SystemMessage("Be brief."), UserMessage("hi"))
     assert [tool.name for tool in request.tools] == ["add", "note", "look", "wait"]
+
+
+async def test_a_chosen_tool_is_asked_for_once_and_offered_although_tools_are_off() -> None:
+    approver = FixedApprover({"look": ALLOW})
+    stage = Stage([[call_text("look")], ["seen"], ["again"]], approver, options=SessionOptions(tools_on=False))
+    stage.session.choose_tool("look")
+    await stage.turn()
+    await stage.turn()
+    asked = [(request.tool_choice, bool(request.tools)) for request in stage.engine.requests]
+    assert asked == [("look", True), ("auto", True), ("auto", False)]
+
+
+async def test_the_choice_of_the_options_holds_for_the_first_round_of_every_turn() -> None:
+    stage = Stage(
+        [[call_text("look")], ["seen"], [call_text("look")], ["seen"]],
+        FixedApprover({"look": ALLOW}),
+        options=SessionOptions(tool_choice="required", constrain=False),
+    )
+    await stage.turn()
+    await stage.turn()
+    assert [request.tool_choice for request in stage.engine.requests] == ["required", "auto"] * 2
+    assert not any(request.constrain for request in stage.engine.requests)
+
+
+async def test_choosing_none_offers_no_tools_for_one_turn() -> None:
+    stage = Stage([["a"], ["b"]])
+    stage.session.choose_tool("none")
+    await stage.turn()
+    await stage.turn()
+    assert [bool(request.tools) for request in stage.engine.requests] == [False, True]
+
+
+async def test_a_tool_that_is_not_there_cannot_be_chosen() -> None:
+    stage = Stage([["a"]])
+    with pytest.raises(UsageError, match=r"There is no tool 'lock'\. Did you mean 'look'\?"):
+        stage.session.choose_tool("lock")
+    await stage.turn()
+    assert stage.engine.requests[0].tool_choice == "auto"
 
 
 async def test_without_tools_none_is_offered_and_a_call_is_malformed() -> None:

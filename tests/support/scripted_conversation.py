@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Union, cast
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
 from smol_chat.config import Settings, Where
 from smol_chat.engine.base import EngineInfo
-from smol_chat.errors import SmolChatError
+from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import (
     Decided,
     ToolCallProposed,
@@ -83,6 +83,7 @@ class ScriptedConversation:
         self.id = id
         self.past = list(past)
         self.tools_on = True
+        self.tool_choice = "auto"
         self.sent: list[str] = []
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
@@ -93,6 +94,11 @@ class ScriptedConversation:
 
     def set_tools(self, on: bool) -> None:
         self.tools_on = on
+
+    def choose_tool(self, choice: str) -> None:
+        if choice == "nonsense":
+            raise UsageError("There is no tool 'nonsense'.")
+        self.tool_choice = choice
 
     async def cancel(self) -> None:
         self._cancelled.set()

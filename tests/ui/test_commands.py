@@ -30,7 +30,7 @@ async def command(stage: Stage, text: str) -> None:
     ("text", "names"),
     [
         ("/", list(COMMANDS)),
-        ("/t", ["theme", "tools"]),
+        ("/t", ["theme", "tools", "tool"]),
         ("/TH", ["theme"]),
         ("/theme ", []),
         ("/zzz", []),
@@ -90,7 +90,7 @@ async def test_arrows_choose_in_the_list_and_escape_closes_it(tmp_path: Path) ->
         await stage.press("down")
         assert "▸ /tools" in stage.text
         await stage.press("up", "up")
-        assert "▸ /tools" in stage.text
+        assert "▸ /tool N" in stage.text
         await stage.press("escape")
         assert "▸" not in stage.text
         assert stage.composer.text == "/t"
@@ -113,6 +113,18 @@ async def test_tools_are_offered_or_not(tmp_path: Path) -> None:
         await command(stage, "/tools on")
         await stage.until(lambda: "Tools are on" in stage.text)
         assert stage.backend.conversation.tools_on is True
+
+
+async def test_a_tool_is_chosen_for_the_next_message(tmp_path: Path) -> None:
+    async with on_stage(ScriptedBackend(tmp_path)) as stage:
+        await command(stage, "/tool get_weather")
+        await stage.until(lambda: "get_weather is called in the next answer." in stage.text)
+        assert stage.backend.conversation.tool_choice == "get_weather"
+        await command(stage, "/tool nonsense")
+        await stage.until(lambda: "There is no tool 'nonsense'." in stage.text)
+        assert stage.backend.conversation.tool_choice == "get_weather"
+        await command(stage, "/tool required")
+        await stage.until(lambda: "A tool is called in the next answer." in stage.text)
 
 
 async def test_the_tools_are_listed_with_what_they_do(tmp_path: Path) -> None:

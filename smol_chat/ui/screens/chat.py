@@ -415,6 +415,19 @@ class ChatScreen(Screen[None]):
         self._conversation.set_tools(on)
         self.say("Tools are on from the next message." if on else "Tools are off from the next message.")
 
+    def choose_tool(self, choice: str) -> None:
+        """Have the next answer begin with a call, or not, or leave it to the model."""
+        if self._conversation is None:
+            self.say("No conversation is open yet.")
+            return
+        try:
+            self._conversation.choose_tool(choice)
+        except SmolChatError as error:
+            self.say(error.message)
+            return
+        said = {"auto": "The model decides", "none": "No tool is called", "required": "A tool is called"}
+        self.say(f"{said.get(choice, f'{choice} is called')} in the next answer.")
+
 
 def server_host(url: str) -> str:
     """Return the host a server runs on; empty for no server."""
