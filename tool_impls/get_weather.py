@@ -1,10 +1,11 @@
-"""Weather from Open-Meteo: current conditions, or a day of the forecast."""
+"""Weather from Open-Meteo: current conditions, days, and the hours of a day."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date as Date
 from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
@@ -16,6 +17,7 @@ from smol_chat.tools import (
     JsonValue,
     Origin,
     Preview,
+    Range,
     ToolContext,
     ToolError,
     ToolOutput,
@@ -24,6 +26,10 @@ from smol_chat.tools import (
 )
 
 _DAYS = 5
+_KEPT_SECONDS = 7 * 86_400.0
+"""For which an answer is worth serving when the service cannot be reached."""
+_BARS = "▁▂▃▄▅▆▇█"
+_HOURLY = "temperature_2m,precipitation_probability,weather_code"
 _PLACE = re.compile(r"\s*(-?\d{1,2}(?:\.\d+)?)\s*,\s*(-?\d{1,3}(?:\.\d+)?)\s*")
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _CURRENT = "temperature_2m,apparent_temperature,relative_humidity_2m,precipitation,weather_code,wind_speed_10m"
@@ -67,36 +73,100 @@ async def get_weather(
     location: Annotated[str, "City or place"],
     units: Literal["celsius", "fahrenheit"] = "celsius",
     date: Annotated[str | None, "YYYY-MM-DD, today, tomorrow or a weekday; absent: now and the next days"] = None,
+    days: Annotated[int, Range(min=1, max=16)] = _DAYS,
+    hourly: bool = False,
     *,
     ctx: ToolContext,
 ) -> ToolOutput:
     """Current weather or short forecast for a place."""
+    wanted = _Wanted(_check_date(date), date, units, days, hourly)
+    key = json.dumps([" ".join(location.casefold().split()), *astuple(wanted)])
+    try:
+        output = await _ask(location, wanted, ctx)
+    except ToolError as error:
+        served = _served_again(key, error, ctx)
+        if served is None:
+            raise
+        return served
+    ctx.cache.put(key, [output.content, output.data], keep=True)
+    return output
+
+
+@get_weather.preview
+async def _preview(
+    location: str,
+    units: str = "celsius",
+    date: str | None = None,
+    days: int = _DAYS,
+    hourly: bool = False,
+    *,
+    ctx: ToolContext,
+) -> Preview:
+    if ctx.http.offline:
+        return Preview(f"Look for an earlier answer about the weather in {location!r}; offline, nothing is asked.")
+    when = f" for {date}" if date else ""
+    return Preview(f"Ask Open-Meteo for the weather in {location!r}{when}.")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is asked: a day or now, and how much around it."""
+
+    day: str | None
+    as_written: str | None
+    units: str
+    days: int
+    hourly: bool
+
+
+async def _ask(location: str, wanted: _Wanted, ctx: ToolContext) -> ToolOutput:
+    ctx.http.require_online()
     own = ctx.settings(WeatherSettings)
-    wanted = _check_date(date)
     place = await _find(location, own, ctx)
     ctx.progress(f"forecast for {place.name}")
-    answer = await _forecast(place, units, wanted, own, ctx)
+    answer = await _forecast(place, wanted, own, ctx)
     daily = _rows(answer.get("daily"))
-    if wanted is not None:
-        daily = [row for row in daily if row["time"] == _on_calendar(wanted, daily)]
+    if wanted.day is not None:
+        daily = [row for row in daily if row["time"] == _on_calendar(wanted.day, daily)]
         if not daily:
-            raise ToolError("not_found", f"There is no forecast for {date}; it reaches 15 days ahead.")
+            raise ToolError("not_found", f"There is no forecast for {wanted.as_written}; it reaches 15 days ahead.")
     lines = [f"Weather in {place.name}"]
-    current = answer.get("current") if wanted is None else None
+    current = answer.get("current") if wanted.day is None else None
     if isinstance(current, dict):
         lines.append(_now(current, _units(answer, "current_units")))
     lines += [_day(row, _units(answer, "daily_units")) for row in daily]
+    hours = _hours(_rows(answer.get("hourly")), current, daily)
+    hourly_units = _units(answer, "hourly_units")
+    chart = _chart(hours, hourly_units)
+    if wanted.hourly:
+        lines += [_hour(row, hourly_units) for row in hours[::3]]
+    lines += [chart] if chart else []
     if place.others:
         lines.append(f"(Other places of that name: {'; '.join(place.others)}.)")
     data: JsonObject = {"place": place.name, "latitude": place.latitude, "longitude": place.longitude}
     data |= {"current": cast("JsonObject | None", current), "daily": cast("list[JsonValue]", daily)}
+    data |= {"hourly": cast("list[JsonValue]", hours), "chart": chart}
     return ToolOutput("\n".join(lines), data=data, origin=Origin.WEB)
 
 
-@get_weather.preview
-async def _preview(location: str, units: str = "celsius", date: str | None = None, *, ctx: ToolContext) -> Preview:
-    when = f" for {date}" if date else ""
-    return Preview(f"Ask Open-Meteo for the weather in {location!r}{when}.")
+def _served_again(key: str, error: ToolError, ctx: ToolContext) -> ToolOutput | None:
+    """Return the last answer to the same question where the service cannot be reached now."""
+    if error.kind not in ("unavailable", "timeout") and not ctx.http.offline:
+        return None
+    known = ctx.cache.get(key, max_age=_KEPT_SECONDS)
+    if known is None or not isinstance(known.value, list) or len(known.value) != 2:
+        return None
+    content, data = known.value
+    note = f"[an earlier answer, {_age(known.age)} old: {error.message}]"
+    return ToolOutput(f"{note}\n{content}", data=data, origin=Origin.WEB)
+
+
+def _age(seconds: float) -> str:
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'s' if count != 1 else ''}"
+    return "less than a minute"
 
 
 # --- when -----------------------------------------------------------------------------------------
@@ -171,22 +241,21 @@ def _title(place: dict[str, Any]) -> str:
 # --- what -----------------------------------------------------------------------------------------
 
 
-async def _forecast(
-    place: _Place, units: str, wanted: str | None, own: WeatherSettings, ctx: ToolContext
-) -> dict[str, Any]:
+async def _forecast(place: _Place, wanted: _Wanted, own: WeatherSettings, ctx: ToolContext) -> dict[str, Any]:
     params = {
         "latitude": str(place.latitude),
         "longitude": str(place.longitude),
         "timezone": "auto",
         "daily": _DAILY,
+        "hourly": _HOURLY,
     }
-    if wanted is None:
-        params |= {"current": _CURRENT, "forecast_days": str(_DAYS)}
-    elif wanted[0].isdigit():
-        params |= {"start_date": wanted, "end_date": wanted}
+    if wanted.day is None:
+        params |= {"current": _CURRENT, "forecast_days": str(wanted.days)}
+    elif wanted.day[0].isdigit():
+        params |= {"start_date": wanted.day, "end_date": wanted.day}
     else:
         params |= {"forecast_days": "8"}
-    if units == "fahrenheit":
+    if wanted.units == "fahrenheit":
         params |= {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "precipitation_unit": "inch"}
     return await _json(ctx, f"{own.forecast_url}/v1/forecast", params)
 
@@ -208,8 +277,39 @@ def _strange(url: str) -> ToolError:
     return ToolError("failed", f"{urlsplit(url).netloc} answered in a form that is not Open-Meteo's.")
 
 
+def _hours(rows: list[dict[str, Any]], current: object, daily: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the next 24 hours, or those of the one day that is told."""
+    times = [row for row in rows if isinstance(row.get("time"), str)]
+    if isinstance(current, dict):
+        now = str(current.get("time", ""))[:13]
+        return [row for row in times if row["time"][:13] >= now][:24]
+    days = {str(row.get("time")) for row in daily}
+    return [row for row in times if row["time"][:10] in days][:24]
+
+
+def _chart(hours: list[dict[str, Any]], units: dict[str, str]) -> str:
+    """Draw the temperature of the hours, one sign for each two, for the person who reads along."""
+    values = [row.get("temperature_2m") for row in hours[::2]]
+    known = [float(value) for value in values if isinstance(value, (int, float))]
+    if len(known) < 4 or len(known) != len(values):
+        return ""
+    low, high = min(known), max(known)
+    step = (high - low) / (len(_BARS) - 1) or 1.0
+    bars = "".join(_BARS[round((value - low) / step)] for value in known)
+    unit = _spaced(units.get("temperature_2m", ""))
+    first, last = hours[0]["time"][11:16], hours[-1]["time"][11:16]
+    return f"Temperature {first} to {last}: {bars} ({low:g} to {high:g}{unit})"
+
+
+def _hour(row: dict[str, Any], units: dict[str, str]) -> str:
+    return (
+        f"{row['time'][11:16]} {_quantity(row, 'temperature_2m', units)}, {_conditions(row)}, "
+        f"rain {_quantity(row, 'precipitation_probability', units)}"
+    )
+
+
 def _rows(daily: object) -> list[dict[str, Any]]:
-    """Turn columns (one list a quantity) into one row a day."""
+    """Turn columns (one list a quantity) into one row a day or hour."""
     if not isinstance(daily, dict) or not isinstance(daily.get("time"), list):
         return []
     count = len(daily["time"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from smol_chat.messages import Origin, ToolResult
-from smol_chat.tools import preview_call
+from smol_chat.tools import ToolWorkbench, preview_call
 from support.http_servers import LoopbackServer, Reply, Request, serve
 from support.tool_context import call, failure, the_tool, workbench
 from tool_impls.get_weather import WeatherSettings
@@ -64,6 +65,15 @@ def forecast(query: dict[str, str]) -> dict[str, Any]:
             "sunrise": [f"{day}T06:58" for day in days], "sunset": [f"{day}T17:48" for day in days],
         },
     }  # fmt: skip
+    if "hourly" in query:
+        hours = [f"{day}T{hour:02}:00" for day in days for hour in range(24)]
+        answer["hourly_units"] = {
+            "time": "iso8601", "temperature_2m": degree, "precipitation_probability": "%", "weather_code": "wmo code",
+        }  # fmt: skip
+        answer["hourly"] = {
+            "time": hours, "temperature_2m": [float(int(hour[11:13]) // 2) for hour in hours],
+            "precipitation_probability": [40] * len(hours), "weather_code": [2] * len(hours),
+        }  # fmt: skip
     if "current" in query:
         answer["current_units"] = {
             "time": "iso8601", "temperature_2m": degree, "apparent_temperature": degree, "relative_humidity_2m": "%",
@@ -90,7 +100,7 @@ def open_meteo(*places: dict[str, Any]) -> Callable[[Request], Reply]:
 
 
 async def ask(
-    tmp_path: Path, handler: Callable[[Request], Reply], **arguments: str
+    tmp_path: Path, handler: Callable[[Request], Reply], **arguments: object
 ) -> tuple[ToolResult, LoopbackServer]:
     async with serve(handler) as server:
         settings = {WeatherSettings: WeatherSettings(server.url, server.url)}
@@ -108,8 +118,9 @@ async def test_the_weather_now_and_the_next_days_are_told(tmp_path: Path) -> Non
         "Wed 2026-03-04: -1.5°C to 5.5°C, light rain, precipitation 2.4 mm (chance 80%), wind up to 17.3 km/h, "
         "sun 06:58 to 17:48",
     ]
-    assert len(lines) == 7
-    assert "chance unknown" in lines[-1]
+    assert len(lines) == 8
+    assert "chance unknown" in lines[-2]
+    assert lines[-1] == "Temperature 14:00 to 13:00: ▅▆▇▇█▁▂▂▃▄▄▅ (0 to 11°C)"
     assert result.origin is Origin.WEB
     sent = server.requests[1].query
     assert (sent["latitude"], sent["longitude"], sent["timezone"]) == ("59.91273", "10.74609", "auto")
@@ -128,8 +139,9 @@ async def test_the_weather_now_and_the_next_days_are_told(tmp_path: Path) -> Non
 async def test_one_day_is_told(tmp_path: Path, text: str, day: str) -> None:
     result, _ = await ask(tmp_path, open_meteo(OSLO), location="Oslo", date=text)
     lines = result.content.split("\n")
-    assert len(lines) == 2
+    assert len(lines) == 3
     assert lines[1].startswith(f"{day}: ")
+    assert lines[2] == "Temperature 00:00 to 23:00: ▁▂▂▃▄▄▅▅▆▇▇█ (0 to 11°C)"
 
 
 async def test_fahrenheit_brings_miles_too(tmp_path: Path) -> None:
@@ -212,3 +224,78 @@ async def test_the_card_names_the_hosts_of_the_settings(tmp_path: Path) -> None:
     assert own.hosts == ("places.lan", "weather.lan:8080")
     assert own.summary == "Ask Open-Meteo for the weather in 'Oslo' for today."
     assert usual.hosts == ("geocoding-api.open-meteo.com", "api.open-meteo.com")
+
+
+async def test_as_many_days_as_are_asked_for_are_told(tmp_path: Path) -> None:
+    result, server = await ask(tmp_path, open_meteo(OSLO), location="Oslo", days=2)
+    assert server.requests[1].query["forecast_days"] == "2"
+    assert [line[:14] for line in result.content.split("\n")[2:4]] == ["Wed 2026-03-04", "Thu 2026-03-05"]
+    assert failure((await ask(tmp_path, open_meteo(OSLO), location="Oslo", days=17))[0])[0] == "invalid_arguments"
+
+
+async def test_the_hours_of_a_day_are_told_every_third(tmp_path: Path) -> None:
+    result, _ = await ask(tmp_path, open_meteo(OSLO), location="Oslo", date="tomorrow", hourly=True)
+    lines = result.content.split("\n")
+    assert lines[2:4] == ["00:00 0.0°C, partly cloudy, rain 40%", "03:00 1.0°C, partly cloudy, rain 40%"]
+    assert len(lines) == 2 + 8 + 1
+    assert isinstance(result.data, dict) and isinstance(result.data["hourly"], list)
+    assert len(result.data["hourly"]) == 24
+
+
+async def weather_twice(tmp_path: Path, between: Callable[[ToolWorkbench], None]) -> ToolResult:
+    """Ask once; then with a server that is gone, in another start of the program."""
+    cache = tmp_path / "cache"
+    async with serve(open_meteo(OSLO)) as server:
+        settings = {WeatherSettings: WeatherSettings(server.url, server.url)}
+        async with workbench(tmp_path, allow=LOOPBACK, settings=settings, cache_folder=cache) as bench:
+            assert (await call(bench, "get_weather", location="Oslo")).ok
+    async with workbench(tmp_path, allow=LOOPBACK, settings=settings, cache_folder=cache) as bench:
+        between(bench)
+        return await call(bench, "get_weather", location=" oslo ")
+
+
+def an_hour_earlier(folder: Path) -> None:
+    file = folder / "get_weather.json"
+    stored = json.loads(file.read_text())
+    file.write_text(json.dumps({key: [when - 3 * 3600 - 5, value] for key, (when, value) in stored.items()}))
+
+
+async def test_the_last_answer_is_served_with_its_age_when_the_service_is_gone(tmp_path: Path) -> None:
+    result = await weather_twice(tmp_path, lambda _: an_hour_earlier(tmp_path / "cache"))
+    first, second, *_ = result.content.split("\n")
+    assert first.startswith("[an earlier answer, 3 hours old: Could not reach 127.0.0.1")
+    assert second == "Weather in Oslo, Norway"
+    assert isinstance(result.data, dict) and result.data["place"] == "Oslo, Norway"
+    assert stat.S_IMODE((tmp_path / "cache" / "get_weather.json").stat().st_mode) == 0o600
+
+
+async def test_the_last_answer_is_served_when_offline(tmp_path: Path) -> None:
+    result = await weather_twice(tmp_path, lambda bench: setattr(bench.egress, "offline", True))
+    assert result.content.startswith("[an earlier answer, less than a minute old: smol-chat is set to offline")
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[1]", '{"x": 3}'])
+async def test_a_damaged_store_of_answers_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
+    def spoil(_: ToolWorkbench) -> None:
+        (tmp_path / "cache" / "get_weather.json").write_text(damage)
+
+    result = await weather_twice(tmp_path, spoil)
+    assert failure(result)[0] == "unavailable"
+
+
+async def test_an_answer_of_last_week_is_not_served(tmp_path: Path) -> None:
+    def age(_: ToolWorkbench) -> None:
+        for _hour in range(60):
+            an_hour_earlier(tmp_path / "cache")
+
+    assert failure(await weather_twice(tmp_path, age))[0] == "unavailable"
+
+
+async def test_offline_without_an_earlier_answer_is_refused(tmp_path: Path) -> None:
+    async with workbench(tmp_path) as bench:
+        bench.egress.offline = True
+        kind, message = failure(await call(bench, "get_weather", location="Oslo"))
+        shown = await preview_call(the_tool("get_weather"), {"location": "Oslo"}, bench)
+    assert kind == "blocked"
+    assert message.startswith("smol-chat is set to offline")
+    assert "nothing is asked" in shown.summary
