@@ -81,6 +81,13 @@ class Engine(Protocol):
         """Return how many tokens the request's prompt has; None where the engine cannot tell."""
         ...
 
+    async def warm(self, request: GenerationRequest) -> None:
+        """Prepare for the prompt that comes after this conversation, in the background; any other request ends it.
+
+        An engine that cannot, or is busy, does nothing. Returns when the preparation has begun, not when it is done.
+        """
+        ...
+
     async def close(self) -> None:
         """Free the model and end the worker; the engine cannot be used afterwards."""
         ...

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from smol_chat.engine.cache import TurnCache
 from smol_chat.engine.constrain import CallRules, CallWriter
 from smol_chat.engine.llama import AbortFlag, Llama, Sampler
 from smol_chat.engine.prompt import Prompt
@@ -60,8 +61,9 @@ class TextOut:
 class Generation:
     """Run one request on the model; `generated` and `text` hold what came of it, also when it was cancelled."""
 
-    def __init__(self, model: Llama, abort: AbortFlag, send: Callable[[JsonObject], None]) -> None:
+    def __init__(self, model: Llama, cache: TurnCache, abort: AbortFlag, send: Callable[[JsonObject], None]) -> None:
         self._model = model
+        self._cache = cache
         self._abort = abort
         self._send = send
         self.generated: list[int] = []
@@ -70,8 +72,8 @@ class Generation:
     def run(self, prompt: Prompt, sampling: JsonObject, calls: CallRules | None = None) -> JsonObject:
         """Generate, sending progress and text frames; return the last frame. `calls`: what holds for tool calls."""
         started = time.monotonic()
-        reused = self._model.reuse(prompt.ids)
-        reason: Reason | None = self._prefill(prompt.ids, reused)
+        reused = self._cache.rewind(prompt)
+        reason: Reason | None = self._prefill(prompt, reused)
         prefilled = time.monotonic()
         if reason is None:
             sampler = self._model.sampler(sampling)
@@ -90,14 +92,15 @@ class Generation:
             "decode_seconds": time.monotonic() - prefilled,
         }
 
-    def _prefill(self, ids: list[int], reused: int) -> Reason | None:
-        model, total, size = self._model, len(ids), self._model.chunk_size()
-        self._send({"type": "progress", "done": reused, "total": total, "reused": reused})
-        for start in range(reused, total, size):
-            if self._abort.is_set() or not model.evaluate(ids[start : start + size], abortable=True):
-                return "cancelled"
-            self._send({"type": "progress", "done": len(model.ids), "total": total, "reused": reused})
-        return None
+    def _prefill(self, prompt: Prompt, reused: int) -> Reason | None:
+        def report(done: int) -> None:
+            self._send({"type": "progress", "done": done, "total": len(prompt.ids), "reused": reused})
+
+        report(reused)
+        done = self._cache.prefill(
+            prompt, chunk=self._model.chunk_size(), report=report, go_on=lambda: not self._abort.is_set()
+        )
+        return None if done else "cancelled"
 
     def _decode(self, sampler: Sampler, sampling: JsonObject, prompt: Prompt, calls: CallRules | None) -> Reason:
         out = TextOut(self._send)

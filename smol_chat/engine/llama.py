@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import llama_cpp
 from llama_cpp import llama_cpp as lib
 
 from smol_chat.engine.grammar import Grammar
@@ -24,6 +25,9 @@ from smol_chat.messages import JsonObject
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
 _ABORTED = 2
 _KV_TYPES = {"f16": lib.GGML_TYPE_F16, "q8_0": lib.GGML_TYPE_Q8_0}
+_STATE_FLAGS = {False: lib.LLAMA_STATE_SEQ_FLAGS_NONE, True: lib.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY}
+
+StateBuffer = ctypes.Array[ctypes.c_uint8]
 
 PENALTY_WINDOW = 64
 """Tokens looked back at by the repetition penalty; llama.cpp's own default."""
@@ -206,12 +210,15 @@ class Llama:
         self._context = create_context(self._model, options, self.context_size, self._ubatch, log)
         self._memory = lib.llama_get_memory(self._context)
         self.is_recurrent = bool(lib.llama_model_is_hybrid(self._model) or lib.llama_model_is_recurrent(self._model))
+        self._window = int(lib.llama_model_n_swa(self._model))
         self._batch = lib.llama_batch_init(self._ubatch, 0, 1)
         for slot in range(self._ubatch):
             self._batch.n_seq_id[slot] = 1
             self._batch.seq_id[slot][0] = 0
         self.ids: list[int] = []
         """What is in memory, exactly: one id for each position from 0."""
+        self.is_intact = True
+        """False after an abort that left phantoms behind `ids`: a state must be written, or the memory cleared."""
 
     def describe(self) -> str:
         """Return architecture, size and quantisation in llama.cpp's words."""
@@ -219,38 +226,59 @@ class Llama:
         lib.llama_model_desc(self._model, buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace").replace(" ?B", "")  # a size it has no name for
 
+    def version(self) -> str:
+        """Return what changes when another build of llama.cpp may write its state differently."""
+        return f"{llama_cpp.__version__} {lib.llama_print_system_info().decode('utf-8', 'replace')}"
+
     def template(self, name: str | None = None) -> str | None:
         """Return the chat template the model brings, or its named variant; None where it has none."""
         source = lib.llama_model_chat_template(self._model, name.encode() if name else None)
         return source.decode("utf-8", "replace") if source else None
 
-    def reuse(self, ids: Sequence[int]) -> int:
-        """Keep in memory what a prompt begins with, but for its last token; return how many tokens that is."""
-        common = 0
-        limit = min(len(ids) - 1, len(self.ids))
-        while common < limit and ids[common] == self.ids[common]:
-            common += 1
-        self.truncate(common)
-        return len(self.ids)
+    def cut(self, length: int) -> bool:
+        """Forget everything from position `length` on; False, with nothing changed, where this memory cannot.
 
-    def truncate(self, length: int) -> None:
-        """Shorten the memory to `length` tokens, or to none where that cannot be done."""
-        if length == len(self.ids):
-            return
-        if length > 0 and not self.is_recurrent and self._cut(length):
-            del self.ids[length:]
-        else:
+        Recurrent memory holds one state for all it has read: it can be cut only where that state already is.
+        """
+        if length == 0:
             self.clear()
-
-    def _cut(self, length: int) -> bool:
-        # a sliding window may have let go of the start
-        removed = lib.llama_memory_seq_rm(self._memory, 0, length, -1)
-        return bool(removed and lib.llama_memory_seq_pos_min(self._memory, 0) == 0)
+            return True
+        # a sliding window may have let go of what is looked at next; recurrent memory knows its last position only
+        first = lib.llama_memory_seq_pos_min(self._memory, 0)
+        if not self.is_recurrent and first > (max(0, length - self._window + 1) if self._window else 0):
+            return False
+        if not lib.llama_memory_seq_rm(self._memory, 0, length, -1):
+            return False
+        del self.ids[length:]
+        self.is_intact = True
+        return True
 
     def clear(self) -> None:
         """Forget everything."""
         lib.llama_memory_clear(self._memory, True)
         self.ids.clear()
+        self.is_intact = True
+
+    def state_size(self, *, partial: bool) -> int:
+        """Return the bytes that `read_state` will write now; `partial`: only of what cannot be cut."""
+        return int(lib.llama_state_seq_get_size_ext(self._context, 0, _STATE_FLAGS[partial]))
+
+    def read_state(self, into: StateBuffer, *, partial: bool) -> int:
+        """Copy the memory's state into a buffer of at least `state_size` bytes; return its length, 0 for a failure."""
+        return int(lib.llama_state_seq_get_data_ext(self._context, into, len(into), 0, _STATE_FLAGS[partial]))
+
+    def write_state(self, state: StateBuffer, length: int, ids: Sequence[int], *, partial: bool) -> bool:
+        """Bring the memory back to a state that was read when it held `ids`; False: only `clear` helps now.
+
+        A partial state is completed by the rest of the memory, which must still hold `ids` at its beginning.
+        """
+        if not partial:
+            self.clear()
+        self.is_intact = False
+        if lib.llama_state_seq_set_data_ext(self._context, state, length, 0, _STATE_FLAGS[partial]) != length:
+            return False
+        self.ids[:] = ids
+        return self.cut(len(ids))
 
     def chunk_size(self) -> int:
         """Return how many tokens are evaluated at a time."""
@@ -259,11 +287,12 @@ class Llama:
     def evaluate(self, ids: Sequence[int], *, abortable: bool) -> bool:
         """Append up to `chunk_size` tokens to memory and compute what follows the last; False when aborted.
 
-        After an abort the memory holds what it held before, or nothing where that cannot be restored.
+        After an abort the memory holds what it held before, or is not intact where that cannot be restored.
 
         Raises:
             EngineError: llama.cpp could not do it.
         """
+        assert self.is_intact
         start, batch = len(self.ids), self._batch
         batch.n_tokens = len(ids)
         for slot, token in enumerate(ids):
@@ -276,9 +305,10 @@ class Llama:
         if code == 0:
             self.ids.extend(ids)
             return True
-        # after a failure positions beyond the start may be phantoms
-        self.ids.extend(ids)
-        self.truncate(start)
+        # positions beyond the start may be phantoms now, whatever the memory says of itself
+        self.is_intact = False
+        if not self.is_recurrent:
+            self.is_intact = self.cut(start)
         if code == _ABORTED:
             return False
         raise EngineError(f"The model could not evaluate the text (llama_decode returned {code}). Try again.")

@@ -74,10 +74,20 @@ class LocalEngine:
         options: LocalOptions,
         *,
         log_file: Path,
+        snapshots: Path | None = None,
         name: str = "",
         start_worker: Callable[[Path], Awaitable[WorkerProcess]] = WorkerProcess.start,
     ) -> None:
-        """`name` is what the model is called where its file's name does not tell."""
+        """Make an engine; `start` loads the model.
+
+        Args:
+            model: the GGUF file.
+            options: how to run it.
+            log_file: where the worker writes its log.
+            snapshots: folder of stored states; None to keep none.
+            name: what the model is called where its file's name does not tell.
+            start_worker: starts the process.
+        """
         self._model = model.absolute()
         self._name = name
         self._start_worker = start_worker
@@ -85,6 +95,7 @@ class LocalEngine:
         """How many layers the worker that loads wants on the graphics processor."""
         self._options = options
         self._log_file = log_file
+        self._snapshots = snapshots
         self._worker: WorkerProcess | None = None
         self._loading: asyncio.Task[EngineInfo] | None = None
         self._turn = asyncio.Lock()
@@ -152,6 +163,18 @@ class LocalEngine:
                 return wire.number(await self._receive(worker, job, PROMPT_SECONDS), "tokens")
             except (EngineCrashedError, wire.FrameError) as error:
                 raise await self._forget(worker, error) from error
+
+    async def warm(self, request: GenerationRequest) -> None:
+        """Have the worker evaluate what the next prompt will begin with, until it is asked for something else.
+
+        Nothing is waited for, and whatever goes wrong is told to whoever asks for an answer.
+        """
+        try:
+            await self.start()
+        except EngineError:
+            return
+        if self._worker and not self._turn.locked():
+            self._worker.post({"type": "warm", "id": self._next_job(), **_conversation(request)})
 
     async def close(self) -> None:
         """End the worker."""
@@ -260,6 +283,8 @@ class LocalEngine:
         job = self._next_job()
         try:
             request: JsonObject = {"type": "load", "id": job, "model": str(self._model), "name": self._name}
+            if self._snapshots:
+                request["snapshots"] = str(self._snapshots.absolute())
             await worker.send({**request, **asdict(options)})
             frame = await self._receive(worker, job, None)
             if wire.text(frame, "type") == "planned":

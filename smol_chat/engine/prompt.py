@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from smol_chat.engine.confine import confined
 from smol_chat.engine.llama import Llama, Vocabulary
@@ -13,12 +14,17 @@ from smol_chat.messages import AssistantMessage, JsonObject, JsonValue, ToolCall
 from smol_chat.protocol import ContentDelta, MalformedCall, ReasoningDelta, StreamParser, ToolCallParsed
 from smol_chat.protocol.chat import as_chat, text_of
 from smol_chat.protocol.grammar import CallForm
-from smol_chat.protocol.template import CHATML, ChatTemplate, RenderedPrompt, SpecialText
+from smol_chat.protocol.template import CHATML, ChatTemplate, ChatTemplateError, RenderedPrompt, SpecialText
 
 RENDER_SECONDS = 3.0
 """A rendered conversation takes milliseconds; a template that takes this long never ends."""
 
 REMEMBERED_ROUNDS = 4
+
+HEADER_TOKENS = 24
+"""At most what stands between the end of one message and the text of the next."""
+
+_NEXT_TEXTS = ("A", "1")
 
 MIN_BYTES_PER_TOKEN = 64
 """A text with more bytes than this for each token of the window cannot fit; tokenising it would only take long."""
@@ -34,6 +40,10 @@ class Prompt:
     position: int
     """Index the answer will have among the messages."""
     starts_in_reasoning: bool
+    prefix: int = 0
+    """How many tokens the system message and the tools take at its beginning; 0 where they do not stand there."""
+    turn: int = 0
+    """How many tokens there are up to the end of the last user message, where later prompts will go on differently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,8 @@ class PromptBuilder:
     def __init__(self, model: Llama) -> None:
         self._vocabulary = model.vocabulary
         self._context_size = model.context_size
+        self._goes_back = model.is_recurrent
+        self._beginning: tuple[str, list[int]] = "", []
         self._rounds: deque[_Round] = deque(maxlen=REMEMBERED_ROUNDS)
         source, for_tools = model.template(), model.template("tool_use")
         sources = [text for text in (source, for_tools) if text] or [CHATML]
@@ -90,6 +102,64 @@ class PromptBuilder:
             ChatTemplateError: the model's template fails on this conversation.
             PromptTooLongError: it is so far beyond the context window that it was not even tokenised.
         """
+        ids, rendered = self._ids(messages, tools)
+        return Prompt(
+            ids,
+            rendered.text,
+            len(messages),
+            rendered.starts_in_reasoning,
+            prefix=self._prefix(ids, messages, tools),
+            turn=self._turn(ids, messages, tools),
+        )
+
+    def ahead(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> Prompt:
+        """Return what the next prompt will begin with, whatever the user writes next.
+
+        Raises:
+            ChatTemplateError: the model's template fails on this conversation.
+            PromptTooLongError: it is so far beyond the context window that it was not even tokenised.
+        """
+        ids = self._shared(messages, tools)
+        return Prompt(ids, "", len(messages), False, prefix=self._prefix(ids, messages, tools), turn=len(ids))
+
+    def _shared(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> list[int]:
+        """Return the ids that the prompt begins with for two next messages that have nothing in common."""
+        one, other = (self._ids([*messages, {"role": "user", "content": text}], tools)[0] for text in _NEXT_TEXTS)
+        return one[: self._end_of_message(one[: common_length(one, other)])]
+
+    def _prefix(self, ids: list[int], messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> int:
+        """Return how many ids the system message and the tools take."""
+        system = list(takewhile(lambda message: message["role"] == "system", messages))
+        key = json.dumps([system, tools])
+        if key != self._beginning[0] or not _begins_with(ids, self._beginning[1]):
+            try:
+                self._beginning = key, self._shared(system, tools)
+            except ChatTemplateError:  # this template wants something else before: then nothing is shared
+                self._beginning = key, []
+        shared = self._beginning[1]
+        return len(shared) if len(shared) > HEADER_TOKENS and _begins_with(ids, shared) else 0
+
+    def _turn(self, ids: list[int], messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> int:
+        """Return where the last user message ends; 0 where that cannot be told."""
+        users = [number for number, message in enumerate(messages) if message["role"] == "user"]
+        if not self._goes_back or not users:
+            return 0
+        until = users[-1] + 1
+        opened = ids if until == len(messages) else self._ids(messages[:until], tools)[0]
+        end = self._end_of_message(opened)
+        return end if _begins_with(ids, opened[:end]) else 0
+
+    def _end_of_message(self, ids: list[int]) -> int:
+        """Return how many ids there are up to the end of the last message, before the header of the next.
+
+        Templates that have no token for it end a message with text, whose last token may yet grow.
+        """
+        for length in range(len(ids), max(0, len(ids) - HEADER_TOKENS), -1):
+            if self._vocabulary.ends_turn(ids[length - 1]):
+                return length
+        return max(0, len(ids) - 1)
+
+    def _ids(self, messages: Sequence[JsonObject], tools: Sequence[JsonValue]) -> tuple[list[int], RenderedPrompt]:
         template = self._tool_template if tools else self._template
         with confined(RENDER_SECONDS):
             rendered = template.render(messages, tools)
@@ -97,7 +167,7 @@ class PromptBuilder:
         if size > MIN_BYTES_PER_TOKEN * (self._context_size + 1024):
             raise PromptTooLongError(size // MIN_BYTES_PER_TOKEN)
         ids = self._with_remembered(rendered, messages)
-        return Prompt(ids, rendered.text, len(messages), rendered.starts_in_reasoning)
+        return ids, rendered
 
     def remember(self, prompt: Prompt, generated: Sequence[int], text: str) -> None:
         """Keep the ids of an answer for the prompts that will contain it."""
@@ -141,6 +211,18 @@ class PromptBuilder:
 
     def _piece_ids(self, text: str, plain: bool) -> list[int]:
         return spell_out(self._vocabulary, text) if plain else self._vocabulary.tokenize(text, special=True)
+
+
+def common_length(left: Sequence[int], right: Sequence[int]) -> int:
+    """Return how many ids two sequences begin with in common."""
+    limit = min(len(left), len(right))
+    if left[:limit] == right[:limit]:
+        return limit
+    return next(place for place in range(limit) if left[place] != right[place])
+
+
+def _begins_with(ids: list[int], beginning: list[int]) -> bool:
+    return ids[: len(beginning)] == beginning
 
 
 def spell_out(vocabulary: Vocabulary, text: str) -> list[int]:

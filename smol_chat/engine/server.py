@@ -105,6 +105,9 @@ class ServerEngine:
         """Return None: servers have no common way to count."""
         return None
 
+    async def warm(self, request: GenerationRequest) -> None:
+        """Do nothing: a server keeps what it has read in its own way."""
+
     async def close(self) -> None:
         """Close the connections."""
         await self.stop()

@@ -21,10 +21,15 @@ from smol_chat.errors import ContextOverflowError, EngineError, SmolChatError
 from smol_chat.messages import JsonObject, JsonValue
 
 if TYPE_CHECKING:
+    from smol_chat.engine.cache import TurnCache
     from smol_chat.engine.constrain import CallGrammars
-    from smol_chat.engine.llama import AbortFlag, Llama
+    from smol_chat.engine.llama import AbortFlag, Llama, LoadOptions
     from smol_chat.engine.plan import Plan
     from smol_chat.engine.prompt import Prompt, PromptBuilder
+
+
+WARM_CHUNK = 32
+"""Tokens evaluated ahead at a time: a request that comes meanwhile waits for no more than these."""
 
 
 class Worker:
@@ -39,6 +44,7 @@ class Worker:
         self._cancelled = 0
         self._abort: AbortFlag | None = None
         self._model: Llama | None = None
+        self._cache: TurnCache | None = None
         self._prompts: PromptBuilder | None = None
         self._grammars: CallGrammars | None = None
 
@@ -93,6 +99,8 @@ class Worker:
         self._begin(wire.number(job, "id"))
         if kind == "generate":
             self._generate(job)
+        elif kind == "warm":
+            self._warm(job)
         elif kind == "count":
             self._send(job, {"type": "counted", "tokens": self._count(job)})
         else:
@@ -115,6 +123,7 @@ class Worker:
         self._abort = AbortFlag()
         model = self._model = Llama(path, options, LogTail(), self._abort)
         self._prompts = PromptBuilder(model)
+        self._cache = _cache(model, path, options, job)
         self._grammars = CallGrammars(model, self._prompts.call_form)
         self._send(
             job,
@@ -131,6 +140,7 @@ class Worker:
         from smol_chat.engine.decode import Generation  # imports llama.cpp, see _load
 
         assert self._model is not None and self._prompts is not None and self._abort is not None
+        assert self._cache is not None
         assert self._grammars is not None
         choice, constrain = wire.text(job, "tool_choice"), job.get("constrain") is True
         calls = self._grammars.rules(wire.objects(job, "tools"), choice, constrain=constrain)
@@ -139,11 +149,31 @@ class Worker:
         self._send(
             job, {"type": "prompt", "tokens": len(prompt.ids), "starts_in_reasoning": prompt.starts_in_reasoning}
         )
-        generation = Generation(self._model, self._abort, self._sender(job))
+        generation = Generation(self._model, self._cache, self._abort, self._sender(job))
         finished = generation.run(prompt, cast(JsonObject, job["sampling"]), calls)
         if generation.generated:
             self._prompts.remember(prompt, generation.generated, generation.text)
         self._send(job, finished)
+
+    def _warm(self, job: JsonObject) -> None:
+        """Evaluate what the next prompt will begin with, until something else is to be done."""
+        assert self._model is not None and self._prompts is not None and self._cache is not None
+        abort = self._abort
+        assert abort is not None
+        try:
+            prompt = self._prompts.ahead(wire.objects(job, "messages"), [*wire.objects(job, "tools")])
+        except EngineError as error:  # whoever asks for an answer will be told
+            print(f"nothing was prepared: {error.message}", file=sys.stderr, flush=True)
+            return
+        if len(prompt.ids) >= self._model.context_size:
+            return
+        self._cache.rewind(prompt, leave=0)
+        self._cache.prefill(
+            prompt,
+            chunk=WARM_CHUNK,
+            report=lambda _done: None,
+            go_on=lambda: not abort.is_set() and self._jobs.empty(),
+        )
 
     def _build(self, job: JsonObject) -> Prompt:
         from smol_chat.engine.prompt import PromptTooLongError  # imports llama.cpp, see _load
@@ -188,6 +218,17 @@ class Worker:
         if isinstance(error, ContextOverflowError):
             frame.update(prompt_tokens=error.prompt_tokens, context_size=error.context_size)
         self._send(job, frame)
+
+
+def _cache(model: Llama, path: Path, options: LoadOptions, job: JsonObject) -> TurnCache:
+    from smol_chat.engine.cache import TurnCache  # imports llama.cpp, see Worker._load
+    from smol_chat.engine.snapshot import Snapshots, fingerprint
+
+    folder = job.get("snapshots")
+    if not isinstance(folder, str):
+        return TurnCache(model)
+    parts = (model.version(), options.kv_type, options.gpu_layers)
+    return TurnCache(model, Snapshots(Path(folder), fingerprint([path], parts)))
 
 
 def _where(plan: Plan, layers: int) -> str:

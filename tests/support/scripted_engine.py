@@ -33,6 +33,7 @@ class ScriptedEngine:
         self, rounds: Sequence[Sequence[Step]], *, context_size: int = 4096, starts_in_reasoning: bool = False
     ) -> None:
         self.requests: list[GenerationRequest] = []
+        self.warmed: list[GenerationRequest] = []
         self.waiting = asyncio.Event()
         self._rounds = list(rounds)
         self._info = EngineInfo("scripted", context_size, "plays a script", template_has_tools=True)
@@ -75,6 +76,9 @@ class ScriptedEngine:
 
     async def count_prompt(self, request: GenerationRequest) -> int | None:
         return 10
+
+    async def warm(self, request: GenerationRequest) -> None:
+        self.warmed.append(request)
 
     async def close(self) -> None:
         self._stopped.set()
