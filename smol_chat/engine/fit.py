@@ -26,6 +26,9 @@ MARGIN_BYTES, MARGIN_PERCENT = 1024 * 1024 * 1024, 15
 JETSON_MARGIN_BYTES = 1536 * 1024 * 1024
 """There the graphics processor takes its memory, the screen's too, from the same place."""
 
+FEWEST_CHECKPOINTS, MOST_CHECKPOINTS, CHECKPOINT_BYTES = 3, 8, 256 * 1024 * 1024
+"""How many checkpoints are kept of a hybrid model, and the bytes they may take while there are more than the fewest."""
+
 KV_CELLS = 256
 """llama.cpp rounds the context window up to a multiple of this."""
 
@@ -45,13 +48,16 @@ class Need:
     recurrent: int
     compute: int
     repack: int
+    checkpoints: int
+    """Copies of the recurrent state that turns go back to."""
     exact: bool = False
     """From llama.cpp's own planning, not from the formulas."""
 
     @property
     def total(self) -> int:
         """All of it, with the worker itself."""
-        return self.weights + self.kv + self.recurrent + self.compute + self.repack + PROGRAM_BYTES
+        model = self.weights + self.kv + self.recurrent + self.compute + self.repack
+        return model + self.checkpoints + PROGRAM_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,14 @@ def need(facts: ModelFacts, *, context: int, kv_type: KvType, ubatch: int, repac
         recurrent=facts.recurrent.state_bytes if facts.recurrent else 0,
         compute=ubatch * (4 * (facts.vocabulary + facts.feed_forward) + 2 * cells),
         repack=facts.repackable if repack else 0,
+        checkpoints=checkpoint_bytes(facts),
     )
+
+
+def checkpoint_bytes(facts: ModelFacts) -> int:
+    """Return what the copies of a hybrid model's state take; other models go back without any."""
+    state = facts.recurrent.state_bytes if facts.recurrent else 0
+    return max(FEWEST_CHECKPOINTS * state, min(MOST_CHECKPOINTS * state, CHECKPOINT_BYTES))
 
 
 def is_near(need: Need, budget: Budget) -> bool:
@@ -131,6 +144,7 @@ def parts(need: Need) -> str:
         "recurrent state": need.recurrent,
         "compute": need.compute,
         "repacked weights": need.repack,
+        "checkpoints": need.checkpoints,
         "the engine itself": PROGRAM_BYTES,
     }
     return ", ".join(f"{name} {gigabytes(size)}" for name, size in named.items() if size >= 5_000_000)

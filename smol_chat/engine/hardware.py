@@ -123,11 +123,11 @@ def _cgroup_limits(root: Path) -> list[tuple[int, int]]:
     for folder in _cgroups(root):
         limit, used = _number(folder / "memory.max"), _number(folder / "memory.current")
         if limit is not None and used is not None:
-            limits.append((limit, used - _cached(folder / "memory.stat", "inactive_file")))
+            limits.append((limit, used - _cached(folder / "memory.stat", "")))
     first = root / "sys/fs/cgroup/memory"  # the older kind
     limit, used = _number(first / "memory.limit_in_bytes"), _number(first / "memory.usage_in_bytes")
     if limit is not None and used is not None and limit < _UNLIMITED:
-        limits.append((limit, used - _cached(first / "memory.stat", "total_inactive_file")))
+        limits.append((limit, used - _cached(first / "memory.stat", "total_")))
     return limits
 
 
@@ -139,9 +139,10 @@ def _cgroups(root: Path) -> list[Path]:
     return [own, *(parent for parent in own.parents if parent.is_relative_to(top))]
 
 
-def _cached(stat: Path, key: str) -> int:
-    found = re.search(rf"^{key} (\d+)$", _text(stat), re.MULTILINE)
-    return int(found[1]) if found else 0
+def _cached(stat: Path, prefix: str) -> int:
+    """Return the bytes of files in memory, which the kernel can drop: a model that was loaded before is among them."""
+    found = re.findall(rf"^{prefix}(?:in)?active_file (\d+)$", _text(stat), re.MULTILINE)
+    return sum(map(int, found))
 
 
 def _number(path: Path) -> int | None:

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -76,7 +76,7 @@ def exact_need(path: Path, facts: ModelFacts, plan: Plan) -> Need | None:
     except EngineError:
         return None
     kv, recurrent, compute = (wire.number(sizes, key) for key in ("kv", "recurrent", "compute"))
-    return Need(facts.weights, kv, recurrent, compute, facts.repackable if plan.repack else 0, exact=True)
+    return replace(plan.need, kv=kv, recurrent=recurrent, compute=compute, exact=True)
 
 
 def plan_load(request: JsonObject) -> tuple[Plan, ModelFacts]:

@@ -72,7 +72,7 @@ def test_a_containers_limit_counts_less_what_it_uses_but_could_drop(tmp_path: Pa
     (inner / "memory.current").write_text("5\n")
     (outer / "memory.max").write_text(f"{4 * GIB}\n")
     (outer / "memory.current").write_text(f"{2 * GIB}\n")
-    (outer / "memory.stat").write_text(f"anon 7\ninactive_file {GIB}\n")
+    (outer / "memory.stat").write_text(f"anon 7\ninactive_file {GIB // 2}\nactive_file {GIB // 2}\n")
     assert memory(tmp_path) == Memory(4 * GIB, 3 * GIB, limited=True)
 
 
@@ -83,6 +83,8 @@ def test_the_older_kind_of_limit_counts(tmp_path: Path) -> None:
     (folder / "memory.limit_in_bytes").write_text(f"{2 * GIB}\n")
     (folder / "memory.usage_in_bytes").write_text(f"{GIB}\n")
     assert memory(tmp_path).available == GIB
+    (folder / "memory.stat").write_text("active_file 9\ntotal_active_file 4096\ntotal_inactive_file 4096\n")
+    assert memory(tmp_path).available == GIB + 8192
     (folder / "memory.limit_in_bytes").write_text("9223372036854771712\n")  # no limit
     assert memory(tmp_path).available == 8 * GIB
 
