@@ -1,4 +1,4 @@
-"""Evaluate an arithmetic expression: numbers only, sizes estimated before anything is computed."""
+"""Evaluate an arithmetic expression: numbers only, exact where they can be, sizes estimated before computing."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ import math
 import operator
 import re
 from collections.abc import Callable
-from typing import Annotated, Union
+from decimal import Context, Decimal
+from fractions import Fraction
+from typing import Annotated, Union, cast
 
 from smol_chat.tools import Effect, ToolContext, ToolError, ToolOutput, tool
+from tool_impls._units import Unit, find_unit
 
-Number = Union[int, float]
+Number = Union[int, Fraction, float]
+"""Whole numbers and fractions are exact; floats come from functions such as sqrt."""
 
 _MOST_BITS = 13_000
 """Largest whole number: about 3,900 digits, which Python still prints."""
 _LONGEST = 2000
 _MOST_NODES = 500
+_MOST_FRACTION_BITS = 4000
+"""Beyond which a fraction goes on as a float."""
+_MOST_DIGITS = 40
+"""Of an exact decimal that is shown whole."""
+_SMALL = Decimal("1e-15")
+"""Below which a decimal is shown with an exponent."""
 _PERCENT = "percent_"
 
 _SIGNS = {"\u00d7": "*", "\u00b7": "*", "\u00f7": "/", "\u2212": "-", "^": "**", "\u03c0": "pi", "\u221a": "sqrt"}
@@ -26,7 +36,7 @@ _BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
+    ast.Div: lambda left, right: _quotient(left, right),
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
 }
@@ -42,27 +52,114 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Number, Number], bool]] = {
 
 @tool(effect=Effect.PURE)
 async def calculate(
-    expression: Annotated[str, 'Such as "2*(3+4)**2", "sqrt(2)", "15% of 80"'],
+    expression: Annotated[str, 'Such as "2*(3+4)**2", "15% of 80", "5 km in miles", "255 in hex"'],
     *,
     ctx: ToolContext,
 ) -> ToolOutput:
     """Evaluate an arithmetic expression."""
-    value = _evaluate(expression)
-    shown = _shown(value)
+    converted = _CONVERSION.fullmatch(expression.strip().removesuffix("=").strip())
+    if converted is not None and len(expression) <= _LONGEST:
+        value, shown = _convert(converted["quantity"], converted["target"])
+    else:
+        value = _evaluate(expression)
+        shown = _shown(value)
     return ToolOutput(f"{expression.strip()} = {shown}", data={"value": _data(value), "text": shown})
+
+
+# --- units and bases ------------------------------------------------------------------------------
+
+_CONVERSION = re.compile(
+    r"(?P<quantity>.*\S)\s+(?:in|to|as|into)\s+(?P<target>[A-Za-zµ°][\w/°²³ ]{0,30})", re.IGNORECASE | re.DOTALL
+)
+_TERM = re.compile(r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d.]*(?:e[+-]?\d+)?)\s*(?P<unit>[A-Za-zµ°][A-Za-zµ/°²³23]*)")
+_UNIT_AT_END = re.compile(r"(?P<number>.*[\d)\s])\s*(?P<unit>[A-Za-zµ°][A-Za-zµ/°²³23]*)", re.DOTALL)
+_BASES = {
+    "hex": (16, "0x"), "hexadecimal": (16, "0x"), "bin": (2, "0b"), "binary": (2, "0b"), "oct": (8, "0o"),
+    "octal": (8, "0o"), "dec": (10, ""), "decimal": (10, ""),
+}  # fmt: skip
+
+
+def _convert(quantity: str, target: str) -> tuple[Number | bool, str]:
+    """Return a quantity in another unit or base, as a number and as it is shown."""
+    name = target.strip()
+    if name.lower().removesuffix(" number") in _BASES:
+        return _in_base(_evaluate(quantity), *_BASES[name.lower().removesuffix(" number")])
+    unit = find_unit(name)
+    if unit is None:
+        raise _wrong(f"{name!r} is no unit or base that is known here")
+    amount, own = _measured(quantity, unit)
+    value = _bounded((amount * own.factor + own.offset - unit.offset) / unit.factor)
+    return value, f"{_shown(value)} {unit.name}"
+
+
+def _measured(text: str, target: Unit) -> tuple[Number, Unit]:
+    """Read "5 km", "(2+3) km" or a sum of terms as in "5 ft 11 in", all of the target's dimension."""
+    terms = _terms(text)
+    if terms is not None:
+        units = [_unit_like(term["unit"], target) for term in terms]
+        if any(unit.offset for unit in units):
+            raise _wrong("Temperatures cannot be added up")
+        total = sum(
+            (-1 if term["sign"] == "-" else 1) * cast("Fraction | int", _evaluate(term["number"])) * unit.factor
+            for term, unit in zip(terms, units, strict=True)
+        )
+        own = Unit("", target.dimension, Fraction(1))
+        return total, own
+    found = _UNIT_AT_END.fullmatch(text.strip())
+    if found is None:
+        raise _wrong(f"{text.strip()[:80]!r} has no unit; write it as in 5 km in miles")
+    amount = _evaluate(found["number"])
+    if isinstance(amount, bool):
+        raise _wrong("A comparison has no unit")
+    return amount, _unit_like(found["unit"], target)
+
+
+def _terms(text: str) -> list[re.Match[str]] | None:
+    """Return two or more numbers with their units, None where the text is not made of such."""
+    terms, position = [], 0
+    while position < len(text.rstrip()):
+        term = _TERM.match(text, position)
+        if term is None:
+            return None
+        terms.append(term)
+        position = term.end()
+    return terms if len(terms) > 1 else None
+
+
+def _unit_like(name: str, target: Unit) -> Unit:
+    unit = find_unit(name)
+    if unit is None:
+        raise _wrong(f"{name!r} is no unit that is known here")
+    if unit.dimension != target.dimension:
+        raise _wrong(f"{unit.name} is a unit of {unit.dimension} and {target.name} one of {target.dimension}")
+    return unit
+
+
+def _in_base(value: Number | bool, base: int, prefix: str) -> tuple[Number | bool, str]:
+    if base == 10:
+        return value, _shown(value)
+    if isinstance(value, bool) or value != int(value):
+        raise _wrong("Only a whole number can be written in another base")
+    whole = int(value)
+    digits = format(abs(whole), {16: "x", 2: "b", 8: "o"}[base])
+    return whole, f"{'-' if whole < 0 else ''}{prefix}{digits}"
+
+
+# --- arithmetic -----------------------------------------------------------------------------------
 
 
 def _evaluate(expression: str) -> Number | bool:
     if len(expression) > _LONGEST:
         raise ToolError("limit", "The expression is too long; split it.")
+    source = _as_python(expression)
     try:
-        tree = ast.parse(_as_python(expression), mode="eval")
+        tree = ast.parse(source, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _wrong(f"{expression.strip()!r} is no arithmetic expression") from None
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise ToolError("limit", "The expression is too long; split it.")
     try:
-        return _Walker().value(tree.body)
+        return _Walker(source).value(tree.body)
     except ZeroDivisionError:
         raise ToolError("failed", "That divides by zero.") from None
     except OverflowError:
@@ -85,14 +182,19 @@ def _as_python(text: str) -> str:
 class _Walker:
     """Computes a tree of numbers; anything else is refused by not being known."""
 
+    def __init__(self, source: str) -> None:
+        self._source = source
+
     def value(self, node: ast.expr) -> Number | bool:
         """Return what the expression is worth; only a comparison is a truth value."""
         return self._comparison(node) if isinstance(node, ast.Compare) else self.number(node)
 
     def number(self, node: ast.expr) -> Number:
         match node:
-            case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            case ast.Constant(value=int() as number) if not isinstance(number, bool):
                 return _bounded(number)
+            case ast.Constant(value=float() as number):
+                return _decimal(number, ast.get_source_segment(self._source, node))
             case ast.Name(id=name) if name.lower() in _CONSTANTS:
                 return _CONSTANTS[name.lower()]
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
@@ -121,6 +223,8 @@ class _Walker:
             raise _wrong("Only the operators + - * / // % ** can be used")
         if isinstance(node.op, ast.Mult) and isinstance(left, int) and isinstance(right, int):
             _check_bits(left.bit_length() + right.bit_length())
+        if isinstance(left, float) != isinstance(right, float):
+            left, right = float(left), float(right)
         return compute(left, right)
 
     def _comparison(self, node: ast.Compare) -> bool:
@@ -146,12 +250,33 @@ def _is_percentage(node: ast.expr) -> bool:
 
 
 def _power(base: Number, exponent: Number) -> Number:
-    if isinstance(base, int) and isinstance(exponent, int) and exponent > 0 and abs(base) > 1:
-        _check_bits((abs(base).bit_length() - 1) * exponent)
-    result = base**exponent
+    if isinstance(exponent, Fraction) and exponent.denominator == 1:
+        exponent = exponent.numerator
+    if isinstance(exponent, int) and not isinstance(base, float):
+        if abs(base) not in (0, 1):
+            _check_bits(max(_bits(base) - 2, 1) * abs(exponent))
+        return Fraction(base) ** exponent if exponent < 0 else base**exponent
+    result = float(base) ** float(exponent)
     if isinstance(result, complex):
         raise ToolError("failed", "That has no real result.")
-    return float(result) if isinstance(result, float) else int(result)
+    return float(result)
+
+
+def _bits(value: int | Fraction) -> int:
+    return value.numerator.bit_length() + (value.denominator.bit_length() if value.denominator != 1 else 1)
+
+
+def _quotient(left: Number, right: Number) -> Number:
+    if isinstance(left, float) or isinstance(right, float):
+        return left / right
+    return Fraction(left) / Fraction(right)
+
+
+def _decimal(number: float, written: str | None) -> Number:
+    """Return the number as it is written, of which a float is only the nearest."""
+    if not math.isfinite(number):
+        raise _too_large()
+    return _bounded(Fraction(written.replace("_", "") if written else repr(number)) if number else 0)
 
 
 def _whole(name: str, value: Number, most: int | None = None) -> int:
@@ -177,11 +302,17 @@ def _choose(name: str, compute: Callable[[int, int], int]) -> Callable[..., Numb
 
 def _gcd_like(name: str, compute: Callable[..., int]) -> Callable[..., Number]:
     def apply(*values: Number) -> int:
-        numbers = [_whole(name, abs(value)) for value in values]
+        numbers = [_whole(name, _absolute(value)) for value in values]
         _check_bits(sum(number.bit_length() for number in numbers))
         return compute(*numbers)
 
     return apply
+
+
+def _absolute(value: Number) -> Number:
+    if value < 0:
+        return -value
+    return value
 
 
 def _round(value: Number, digits: Number = 0) -> Number:
@@ -190,12 +321,12 @@ def _round(value: Number, digits: Number = 0) -> Number:
 
 
 def _mean(*values: Number) -> Number:
-    return sum(values) / len(values)
+    return _quotient(sum(values), len(values))
 
 
 def _median(*values: Number) -> Number:
     ordered, middle = sorted(values), len(values) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return ordered[middle] if len(ordered) % 2 else _quotient(ordered[middle - 1] + ordered[middle], 2)
 
 
 def _log(value: Number, base: Number = math.e) -> float:
@@ -203,7 +334,7 @@ def _log(value: Number, base: Number = math.e) -> float:
 
 
 def _cbrt(value: Number) -> float:
-    root = math.copysign(abs(value) ** (1 / 3), value)
+    root = math.copysign(abs(float(value)) ** (1 / 3), value)
     return float(round(root)) if round(root) ** 3 == value else root
 
 
@@ -213,7 +344,7 @@ _FUNCTIONS: dict[str, Callable[..., Number]] = {
     **{
         name: getattr(math, name) for name in ("degrees", "radians", "floor", "ceil", "trunc", "hypot", "fmod", "isqrt")
     },
-    "abs": abs,
+    "abs": _absolute,
     "cbrt": _cbrt,
     "comb": _choose("comb", math.comb),
     "factorial": _factorial,
@@ -226,7 +357,7 @@ _FUNCTIONS: dict[str, Callable[..., Number]] = {
     "median": _median,
     "min": lambda *values: min(values),
     "mod": operator.mod,
-    _PERCENT: lambda value: value / 100,
+    _PERCENT: lambda value: _quotient(value, 100),
     "perm": _choose("perm", math.perm),
     "pow": _power,
     "round": _round,
@@ -250,11 +381,21 @@ def _call(name: str, arguments: list[Number]) -> Number:
 
 
 def _bounded(value: Number) -> Number:
+    if isinstance(value, Fraction):
+        return _bounded_fraction(value)
     if isinstance(value, int):
         _check_bits(value.bit_length())
     elif not math.isfinite(value):
         raise _too_large()
     return value
+
+
+def _bounded_fraction(value: Fraction) -> Number:
+    if value.numerator.bit_length() - value.denominator.bit_length() > 1024:
+        raise _too_large()
+    if value.denominator == 1 and abs(value) < 10**30:
+        return value.numerator
+    return value if _bits(value) <= _MOST_FRACTION_BITS else float(value)
 
 
 def _check_bits(bits: int) -> None:
@@ -271,16 +412,31 @@ def _wrong(sentence: str) -> ToolError:
 
 
 def _shown(value: Number | bool) -> str:
-    """Show whole numbers exactly and others with the digits that are certain: 0.1 + 0.2 is 0.3."""
+    """Show exact numbers whole where that can be, and others with the digits that are certain."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
+    if isinstance(value, Fraction):
+        return _shown_fraction(value)
     if value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return format(value, ".15g")
 
 
-def _data(value: Number | bool) -> Number | bool | str:
+def _shown_fraction(value: Fraction) -> str:
+    short = format(float(value), ".15g")
+    if Fraction(short) == value:
+        return short
+    exact = Context(prec=_MOST_DIGITS).divide(Decimal(value.numerator), Decimal(value.denominator))
+    if Fraction(exact) != value:
+        return short
+    plain = exact.normalize(Context(prec=_MOST_DIGITS))
+    return format(plain, "f") if abs(plain) > _SMALL else str(plain).lower()
+
+
+def _data(value: Number | bool) -> int | float | bool | str:
     """Whole numbers beyond what JSON readers keep exact are given as text."""
+    if isinstance(value, Fraction):
+        return float(value)
     return str(value) if isinstance(value, int) and abs(value) > 2**53 else value
