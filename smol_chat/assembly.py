@@ -274,6 +274,7 @@ class Assembly:
                 egress=Egress(Ledger(self.paths.egress_db), offline=self.settings.network.offline),
                 undo=UndoStore(self.paths.undo),
                 cache_folder=self.paths.cache,
+                data_folder=self.paths.root,
             )
         return self._workbench
 

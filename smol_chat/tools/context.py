@@ -17,6 +17,7 @@ from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
     from smol_chat.tools.database.runner import Database
+    from smol_chat.tools.mail import MailDesk
     from smol_chat.tools.network import Connector, GuardedClient, Resolver
     from smol_chat.tools.spec import Tool
 
@@ -115,6 +116,13 @@ class ToolContext:
         return await document_text(data)
 
     @property
+    def mail(self) -> MailDesk:
+        """The address book, drafts, and the mail server."""
+        from smol_chat.tools.mail import MailDesk  # late: most calls send no mail
+
+        return MailDesk(self._workbench.data_folder, self._workbench.egress, self.caller)
+
+    @property
     def database(self) -> Database:
         """The databases of the workspace."""
         return self._workbench.database
@@ -167,6 +175,7 @@ class ToolWorkbench:
         egress: Egress | None = None,
         undo: UndoStore | None = None,
         cache_folder: Path | None = None,
+        data_folder: Path | None = None,
     ) -> None:
         """Take what the user has set.
 
@@ -182,10 +191,12 @@ class ToolWorkbench:
             egress: the switch and the record of what leaves; on and without a record where None.
             undo: keeps what writes replace; nothing does where None.
             cache_folder: where answers are kept for later; they end with the program where None.
+            data_folder: where drafts, events and the address book are; without one there are none.
         """
         self.files = WorkspaceFiles(workspace, undo)
         self.egress = egress or Egress()
         self._cache_folder = cache_folder
+        self.data_folder = data_folder
         self._caches: dict[str, ToolCache] = {}
         self.settings = settings
         self.result_limit = result_limit

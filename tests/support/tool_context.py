@@ -66,6 +66,7 @@ async def workbench(
         egress=egress,
         undo=undo,
         cache_folder=cache_folder,
+        data_folder=workspace.with_name(f"{workspace.name}-data"),
     )
     try:
         yield bench

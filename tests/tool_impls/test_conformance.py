@@ -32,6 +32,7 @@ REQUIRED: dict[str, list[str]] = {
     "get_weather": ["location"],
     "http_request": ["method", "url"],
     "database_query": ["query"],
+    "send_email": ["to", "subject", "body"],
 }
 """The names and required arguments that the model was trained on."""
 
@@ -47,6 +48,7 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_weather": {"location": "Oslo"},
     "http_request": {"method": "GET", "url": "http://page.test/"},
     "database_query": {"query": "SELECT line FROM lines"},
+    "send_email": {"to": "ana@example.org", "subject": "Hello", "body": "How are you?"},
 }
 
 NAMES = ToolRegistry.load().names()
