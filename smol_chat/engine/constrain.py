@@ -55,12 +55,14 @@ class CallGrammars:
 
         Args:
             tools: the tools.
-            choice: `auto`, `required`, or the name of the one tool to call.
+            choice: `auto`, `none`, `required`, or the name of the one tool to call.
             constrain: hold calls to the grammar.
 
         Raises:
             EngineError: the chosen tool is not on offer, or none is.
         """
+        if choice == "none":
+            return None
         schemas = [_schema(tool) for tool in tools]
         only = None if choice in ("auto", "required") else choice
         if choice != "auto" and not any(only in (None, schema.name) for schema in schemas):
