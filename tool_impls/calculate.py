@@ -316,8 +316,10 @@ def _absolute(value: Number) -> Number:
 
 
 def _round(value: Number, digits: Number = 0) -> Number:
-    places = int(digits)
-    return round(value) if places == 0 else round(value, max(-400, min(places, 400)))
+    places = max(-400, min(int(digits), 400))
+    if places == 0:
+        return round(value)
+    return round(Fraction(value), places) if not isinstance(value, float) else round(value, places)
 
 
 def _mean(*values: Number) -> Number:

@@ -118,22 +118,26 @@ async def test_a_body_without_end_is_refused(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_stalls_ends_with_the_call(tmp_path: Path) -> None:
-    async with serve(lambda _: Reply(b"x", stall=True)) as server:
-        async with workbench(tmp_path, allow=LOOPBACK, timeout=0.2) as bench:
-            assert failure(await call(bench, "http_request", method="GET", url=server.url))[0] == "timeout"
+    async with (
+        serve(lambda _: Reply(b"x", stall=True)) as server,
+        workbench(tmp_path, allow=LOOPBACK, timeout=0.2) as bench,
+    ):
+        assert failure(await call(bench, "http_request", method="GET", url=server.url))[0] == "timeout"
 
 
 async def test_cancelling_closes_the_connection(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "egress.db")
-    async with serve(lambda _: Reply(b"x", stall=True)) as server:
-        async with workbench(tmp_path, allow=LOOPBACK, egress=Egress(ledger)) as bench:
-            running = asyncio.create_task(call(bench, "http_request", method="GET", url=server.url))
-            while not server.requests:
-                await asyncio.sleep(0)
-            running.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await running
-            [made] = ledger.read(10)
+    async with (
+        serve(lambda _: Reply(b"x", stall=True)) as server,
+        workbench(tmp_path, allow=LOOPBACK, egress=Egress(ledger)) as bench,
+    ):
+        running = asyncio.create_task(call(bench, "http_request", method="GET", url=server.url))
+        while not server.requests:
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        [made] = ledger.read(10)
     assert made.state == "closed"
     assert made.sent > 0
 
