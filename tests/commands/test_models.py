@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
 from smol_chat.config import load_settings
@@ -135,6 +138,38 @@ def test_a_model_is_fetched_and_then_used(program: Program, scripted_model: Path
     assert program("models", "use", "little").returncode == 0
     described = json.loads(program("models", "info", "little", "--json").stdout)
     assert described["sha256"] == hashlib.sha256(files["little-Q4_K_M.gguf"]).hexdigest()
+
+
+def test_ctrl_c_keeps_what_has_come_and_the_same_command_goes_on(program: Program, scripted_model: Path) -> None:
+    data = scripted_model.read_bytes()
+    with serve_hub(HubServer({"a/b": {"m.gguf": data}}, hold_after=len(data) // 3)) as hub:
+        program.environment["HF_ENDPOINT"] = hub.url
+        process = subprocess.Popen(
+            program.command("models", "pull", "a/b"),
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=program.workspace,
+            env={**os.environ, **program.environment},
+        )
+        folder = program.data_dir / "models"
+        assert hub.holding.wait(60)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("m.gguf: 3"):  # in per cent: all that comes, or nearly
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        process.stderr.close()
+        assert process.wait(60) == 130
+        assert "Stopped; what is here stays. The same command goes on with it." in rest
+        assert "Traceback" not in rest
+        (partial,) = folder.glob("*.partial")
+        size = partial.stat().st_size
+        assert 0.3 * len(data) <= size <= len(data) // 3
+        hub.hold_after = None
+        assert program("models", "pull", "a/b").returncode == 0
+        assert hub.downloads()[-1][1] == f"bytes={size}-"
+    assert (folder / "m.gguf").read_bytes() == data
 
 
 def test_what_cannot_be_fetched_is_one_sentence(program: Program) -> None:

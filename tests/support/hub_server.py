@@ -24,6 +24,8 @@ class HubServer:
     ranges: bool = True
     cut_after: int | None = None
     """Bytes of a download after which the connection breaks."""
+    hold_after: int | None = None
+    """Bytes of a download after which nothing more comes until `released` is set."""
     lies: dict[str, bytes] = field(default_factory=dict)
     """Paths whose download is not what the listing says."""
     no_checksums: bool = False
@@ -32,6 +34,9 @@ class HubServer:
     """Answers by path, before anything else."""
     requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     port: int = 0
+    holding: threading.Event = field(default_factory=threading.Event)
+    """A download has sent what it sends before it waits."""
+    released: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
@@ -65,6 +70,7 @@ def serve_hub(hub: HubServer) -> Iterator[HubServer]:
     try:
         yield hub
     finally:
+        hub.released.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -121,6 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body[: hub.cut_after])
             self.wfile.flush()
             self.close_connection = True
+            return
+        if hub.hold_after is not None:
+            self.wfile.write(body[: hub.hold_after])
+            self.wfile.flush()
+            hub.holding.set()
+            hub.released.wait()
             return
         self.wfile.write(body)
 
