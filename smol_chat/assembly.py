@@ -95,6 +95,10 @@ class Conversation:
         """Stream one turn; consume inside `aclosing`."""
         return self._journal.record(self.id, self.session.run_turn(text))
 
+    async def warm(self) -> None:
+        """Prepare for the next turn in the background."""
+        await self.session.warm()
+
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""
         await self.session.cancel()
@@ -213,7 +217,13 @@ class Assembly:
         found = self.chosen_model()
         if found is None:
             raise UsageError(NO_MODEL.format(models=self.paths.models))
-        return LocalEngine(found.path, self.local_options(), log_file=self.paths.logs / "engine.log", name=found.name)
+        return LocalEngine(
+            found.path,
+            self.local_options(),
+            log_file=self.paths.logs / "engine.log",
+            snapshots=self.paths.snapshots,
+            name=found.name,
+        )
 
     def _server_engine(self) -> Engine:
         from smol_chat.engine.server import ServerEngine  # late: start-up (httpx)

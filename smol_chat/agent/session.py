@@ -114,6 +114,18 @@ class Session:
             raise UsageError(unknown_tool(choice, names))
         self._tool_choice = choice
 
+    async def warm(self) -> None:
+        """Let the engine prepare for the next turn in the background; a turn that begins ends that."""
+        try:
+            info = await self._engine.start()
+            if self._running:
+                return
+            offered = info.template_has_tools if self.tools_on is None else self.tools_on
+            tools = self._toolbox.schemas() if offered else ()
+            await self._engine.warm(self._request(tools, self._tool_choice))
+        except SmolChatError as error:  # the next turn says it to the user
+            log.info("nothing was prepared: %s", error.message)
+
     async def cancel(self) -> None:
         """End the running turn in an orderly way: it still finishes, with reason `cancelled`. Without one: nothing."""
         if not self._running:

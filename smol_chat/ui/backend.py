@@ -53,6 +53,10 @@ class OpenConversation(Protocol):
         """Stream one turn; consume inside `aclosing`."""
         ...
 
+    async def warm(self) -> None:
+        """Prepare for the next turn in the background."""
+        ...
+
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""
         ...

@@ -85,6 +85,7 @@ class ScriptedConversation:
         self.tools_on = True
         self.tool_choice = "auto"
         self.sent: list[str] = []
+        self.warmed = 0
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
         self.read_to_the_end = False
@@ -99,6 +100,9 @@ class ScriptedConversation:
         if choice == "nonsense":
             raise UsageError("There is no tool 'nonsense'.")
         self.tool_choice = choice
+
+    async def warm(self) -> None:
+        self.warmed += 1
 
     async def cancel(self) -> None:
         self._cancelled.set()
@@ -176,12 +180,9 @@ def _outcome(call: ToolCall, decision: Decision, result: str) -> list[TurnEvent]
     return [decided, ToolStarted(call.id), ToolFinished(ToolResult(call.id, call.name, content=result, duration_ms=31))]
 
 
-class _Sandbox:
-    name = "landlock"
-
-
 class _Workbench:
-    sandbox = _Sandbox()
+    def isolation(self) -> str:
+        return "landlock"
 
 
 class ScriptedBackend:

@@ -195,6 +195,8 @@ class ChatScreen(Screen[None]):
         if text is not None:
             self._turns.begin(self._conversation)
             self.run_worker(self._run_turn(text), group="turn")
+        else:
+            self.run_worker(self._conversation.warm(), group="warm", exclusive=True)
 
     async def _run_turn(self, text: str) -> None:
         await self._turns.run(text)
