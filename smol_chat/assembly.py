@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,6 +171,34 @@ class Assembly:
         if server:
             self.settings = replace(self.settings, server=replace(self.settings.server, url=server, model=""))
         await asyncio.to_thread(self._remember_model)
+
+    async def pull_model(self, name: str, progress: Callable[[str, int, int], None]) -> InstalledModel:
+        """Fetch a model by its name in the catalogue or as `org/repo[:file]`; cancelling keeps what has come.
+
+        `progress` is called in a thread, often, with a file's name, its bytes that are here, and all of them.
+
+        Raises:
+            UsageError: the name means nothing.
+            HubError: it cannot be fetched.
+        """
+        from smol_chat.models.pull import pull  # late: start-up (httpx)
+
+        stopped = False
+
+        def report(file: str, done: int, total: int) -> None:
+            if stopped:
+                raise InterruptedError
+            progress(file, done, total)
+
+        fetching = asyncio.ensure_future(asyncio.to_thread(pull, name, self.paths.models, report))
+        try:
+            fetched = await asyncio.shield(fetching)
+        except asyncio.CancelledError:
+            stopped = True
+            await asyncio.wait({fetching})
+            fetching.exception()
+            raise
+        return find_model(str(fetched[0].path), self.paths)
 
     def _remember_model(self) -> None:
         write_setting(self._config_file, "server.url", self._server)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from typing import TextIO
 
 from smol_chat.commands.model_info import size_text
 from smol_chat.models.catalogue import CATALOGUE
-from smol_chat.models.download import Downloader, new_client
-from smol_chat.models.hub import Hub, choose, environment_endpoint, wanted
+from smol_chat.models.pull import pull
 from smol_chat.paths import DataPaths
 from smol_chat.sanitise import visible
 
@@ -19,27 +17,29 @@ BETWEEN_SECONDS = 0.1
 STEP_PERCENT = 10
 
 
-def pull(name: str, paths: DataPaths) -> int:
+def run_pull(name: str, paths: DataPaths) -> int:
     """Fetch what `name` means into our folder.
 
     Raises:
         UsageError: the name means nothing.
         HubError: it cannot be fetched.
     """
-    what = wanted(name)
-    with new_client() as client:
-        hub = Hub(client, environment_endpoint(), os.environ.get("HF_TOKEN", ""))
-        files = choose(hub.files(what.repository), what.file, what.repository)
-        downloader = Downloader(hub, client, paths.models)
-        downloader.check_room(files)
-        try:
-            fetched = [downloader.fetch(file, Meter(file.name, sys.stderr)) for file in files]
-        except KeyboardInterrupt:
-            print("\nStopped; what is here stays. The same command goes on with it.", file=sys.stderr)
-            raise
-    for file, done in zip(files, fetched, strict=True):
-        checked = "its checksum is right" if done.verified else "the hub tells no checksum"
-        print(visible(f"{done.path}  {size_text(file.size)}, {checked}", keep_newlines=False))
+    meters: dict[str, Meter] = {}
+
+    def show(file: str, done: int, total: int) -> None:
+        if file not in meters:
+            meters[file] = Meter(file, sys.stderr)
+        meters[file](done, total)
+
+    try:
+        fetched = pull(name, paths.models, show)
+    except KeyboardInterrupt:
+        print("\nStopped; what is here stays. The same command goes on with it.", file=sys.stderr)
+        raise
+    for file in fetched:
+        checked = "its checksum is right" if file.verified else "the hub tells no checksum"
+        size = size_text(file.path.stat().st_size)
+        print(visible(f"{file.path}  {size}, {checked}", keep_newlines=False))
     print(visible(f"Use it: smol-chat models use {fetched[0].path.stem}", keep_newlines=False))
     return 0
 

@@ -130,12 +130,12 @@ def _own_files(assembly: Assembly, name: str) -> list[Path]:
 
 
 def _pull(assembly: Assembly, arguments: argparse.Namespace) -> int:
-    from smol_chat.commands.model_pull import pull, show_catalogue  # late: only this action needs the network
+    from smol_chat.commands.model_pull import run_pull, show_catalogue  # late: only this action needs the network
 
     if arguments.name is None:
         show_catalogue()
         return 0
-    return pull(arguments.name, assembly.paths)
+    return run_pull(arguments.name, assembly.paths)
 
 
 def _meant(assembly: Assembly, name: str | None) -> InstalledModel:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import io
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from smol_chat.assembly import Assembly, Options
 from smol_chat.commands.model_pull import Meter
 from smol_chat.errors import HubError, UsageError
 from smol_chat.models.discover import InstalledModel, installed, unfinished
@@ -315,3 +317,30 @@ def test_models_of_ours_have_files(paths: DataPaths) -> None:
     model = InstalledModel("a", paths.models / "a.gguf", 1, "folder")
     assert model.files() == [paths.models / "a.gguf"]
     assert model.checksum == ""
+
+
+async def test_the_screen_can_fetch_and_stop(
+    hub: HubServer, paths: DataPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url)
+    assembly = Assembly.create(Options(data_dir=paths.root, workspace=tmp_path))
+    loop = asyncio.get_running_loop()
+    begun = asyncio.Event()
+
+    def report(file: str, done: int, total: int) -> None:
+        assert (file, total) == (NAME, len(DATA))
+        if done:
+            loop.call_soon_threadsafe(begun.set)
+
+    hub.hold_after = 1_000_000
+    fetching = asyncio.create_task(assembly.pull_model(REPOSITORY, report))
+    await begun.wait()
+    fetching.cancel()
+    hub.released.set()  # the thread looks up at the next bytes, or when the connection ends
+    with pytest.raises(asyncio.CancelledError):
+        await fetching
+    assert len(partials(paths)) == 1
+    hub.hold_after = None
+    model = await assembly.pull_model(REPOSITORY, report)
+    assert (model.name, model.path.read_bytes()) == ("little-Q4_K_M", DATA)
+    await assembly.close()
