@@ -307,6 +307,7 @@ class Assembly:
                 self.workspace,
                 settings=self.settings.tool_section,
                 network_allow=self.settings.network.allow,
+                allow_unisolated_shell=self.settings.sandbox.allow_unisolated_shell,
                 result_limit=tools.result_limit,
                 timeout=tools.timeout,
                 egress=Egress(Ledger(self.paths.egress_db), offline=self.settings.network.offline),

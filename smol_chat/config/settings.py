@@ -104,6 +104,17 @@ class ToolsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxSettings:
+    """The isolation of code and shell commands."""
+
+    allow_unisolated_shell: bool = setting(
+        False,
+        "Run approved shell commands also where the kernel cannot isolate them: they can then read, change and delete "
+        "all that you can.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkSettings:
     """What tools may reach."""
 
@@ -141,6 +152,7 @@ class Settings:
     chat: ChatSettings = field(default_factory=ChatSettings)
     turn: TurnSettings = field(default_factory=TurnSettings)
     tools: ToolsSettings = field(default_factory=ToolsSettings)
+    sandbox: SandboxSettings = field(default_factory=SandboxSettings)
     network: NetworkSettings = field(default_factory=NetworkSettings)
     approval: ApprovalSettings = field(default_factory=ApprovalSettings)
     ui: UiSettings = field(default_factory=UiSettings)
@@ -178,6 +190,7 @@ SECTIONS: Mapping[str, type] = {
     "chat": ChatSettings,
     "turn": TurnSettings,
     "tools": ToolsSettings,
+    "sandbox": SandboxSettings,
     "network": NetworkSettings,
     "approval": ApprovalSettings,
     "ui": UiSettings,

@@ -14,7 +14,7 @@ from smol_chat.tools.files import Entry
 from smol_chat.tools.network import HttpResponse
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.run import preview_call, run_tool
-from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
+from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome, ShellLimits, ShellOutcome
 from smol_chat.tools.signature import Range
 from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput, tool
 
@@ -31,6 +31,8 @@ __all__ = [
     "PythonOutcome",
     "QueryLimits",
     "Range",
+    "ShellLimits",
+    "ShellOutcome",
     "Tool",
     "ToolContext",
     "ToolError",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from smol_chat.tools.cache import ToolCache
 from smol_chat.tools.egress import Caller, Egress
 from smol_chat.tools.files import WorkspaceFiles
-from smol_chat.tools.sandbox.base import Sandbox
+from smol_chat.tools.sandbox.base import Sandbox, Shell
 from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ToolContext:
         self._progress = progress
         self.caller = caller or Caller(tool.name)
         """On whose behalf connections are recorded."""
-        self._sandbox_used = False
+        self._sandbox_used: Callable[[], str | None] | None = None
 
     @property
     def files(self) -> WorkspaceFiles:
@@ -130,13 +130,21 @@ class ToolContext:
     @property
     def sandbox(self) -> Sandbox:
         """Where code runs."""
-        self._sandbox_used = True
-        return self._workbench.sandbox
+        sandbox = self._workbench.sandbox
+        self._sandbox_used = lambda: sandbox.name
+        return sandbox
+
+    @property
+    def shell(self) -> Shell:
+        """Where shell commands run."""
+        shell = self._workbench.shell
+        self._sandbox_used = lambda: shell.name
+        return shell
 
     @property
     def sandbox_used(self) -> str | None:
-        """Name of the sandbox where the call used it."""
-        return self._workbench.sandbox.name if self._sandbox_used else None
+        """Name of the sandbox where the call used one."""
+        return None if self._sandbox_used is None else self._sandbox_used()
 
     @property
     def own_settings(self) -> object:
@@ -184,6 +192,8 @@ class ToolWorkbench:
             settings: finds a tool's own settings.
             network_allow: private hosts, addresses and ranges that may be reached all the same.
             result_limit: bytes of UTF-8 of a result that the model reads.
+        shell: Shell | None = None,
+        allow_unisolated_shell: bool = False,
             timeout: seconds a call may take.
             resolver: turns a host name into addresses; the system's where None.
             connector: opens a connection to a checked address; a TCP socket where None.
@@ -200,6 +210,8 @@ class ToolWorkbench:
         self._caches: dict[str, ToolCache] = {}
         self.settings = settings
         self.result_limit = result_limit
+            shell: where shell commands run; the strongest available where None.
+            allow_unisolated_shell: run commands also where the kernel cannot keep them from other files.
         self.timeout = timeout
         self._network_allow = tuple(network_allow)
         self._resolver = resolver
@@ -218,6 +230,8 @@ class ToolWorkbench:
                 allow=self._network_allow, resolver=self._resolver, connector=self._connector, egress=self.egress
             )
         return self._http
+        self._shell = shell
+        self._allow_unisolated_shell = allow_unisolated_shell
 
     @property
     def database(self) -> Database:
@@ -255,3 +269,19 @@ class ToolWorkbench:
         self.egress.close()
         if self._sandbox is not None:
             await self._sandbox.close()
+    @property
+    def shell(self) -> Shell:
+        """Where shell commands run, made when first needed."""
+        if self._shell is None:
+            from smol_chat.tools.sandbox.shell import IsolatedShell  # late: most calls run no command
+
+            self._shell = IsolatedShell(self.files.root, allow_unisolated=self._allow_unisolated_shell)
+        return self._shell
+
+    def isolation(self) -> str:
+        """Name in a few words what keeps code and commands in. Tries it out when first asked: call it in a thread."""
+        shell = self.shell.isolation()
+        if shell.contained:  # then the layers of the Python sandbox are there too
+            return shell.name
+        return f"{self.sandbox.name}, {'open shell' if self._allow_unisolated_shell else 'no shell'}"
+

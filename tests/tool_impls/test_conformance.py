@@ -24,6 +24,7 @@ REQUIRED: dict[str, list[str]] = {
     "web_search": ["query"],
     "get_webpage": ["url"],
     "execute_python": ["code"],
+    "shell_command": ["command"],
     "read_file": ["path"],
     "write_file": ["path", "content"],
     "list_directory": ["path"],
@@ -41,6 +42,7 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_webpage": {"url": "http://page.test/"},
     "execute_python": {"code": "print('x' * 5000)"},
     "read_file": {"path": "long.txt"},
+    "shell_command": {"command": "cat long.txt"},
     "write_file": {"path": "new.txt", "content": "text"},
     "list_directory": {"path": "."},
     "get_current_datetime": {"timezone": "Asia/Tokyo"},
@@ -139,6 +141,7 @@ WAITING: dict[str, Callable[[str], JsonObject]] = {
     "execute_python": lambda url: {"code": "while True: pass"},
 }
 
+    "shell_command": lambda url: {"command": "sleep 1000"},
 
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_running_call_can_be_cancelled(name: str, tmp_path: Path) -> None:
@@ -160,7 +163,7 @@ async def _started(bench: ToolWorkbench, requests: Sequence[object], name: str) 
     rounds = 0
     while not requests and rounds < 20:
         await asyncio.sleep(0.01)
-        rounds += name == "execute_python"
+        rounds += name in ("execute_python", "shell_command")
 
 
 @pytest.mark.parametrize("name", ["web_search", "get_webpage", "get_weather", "http_request"])

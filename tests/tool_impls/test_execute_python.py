@@ -6,6 +6,7 @@ import pytest
 
 from smol_chat.messages import Origin
 from smol_chat.tools import preview_call
+from smol_chat.tools.sandbox.layers import available_layers
 from support.tool_context import call, failure, the_tool, workbench
 from tool_impls.execute_python import ExecutePythonSettings
 
@@ -22,7 +23,7 @@ from tool_impls.execute_python import ExecutePythonSettings
 async def test_what_the_code_prints_and_its_value_come_back(code: str, content: str, tmp_path: Path) -> None:
     async with workbench(tmp_path) as bench:
         result = await call(bench, "execute_python", code=code)
-    assert (result.content, result.origin, result.sandbox) == (content, Origin.PROGRAM, "process + limits")
+    assert (result.content, result.origin, result.sandbox) == (content, Origin.PROGRAM, available_layers().name)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +49,4 @@ async def test_the_preview_shows_the_code_and_where_it_runs(tmp_path: Path) -> N
         shown = await preview_call(the_tool("execute_python"), {"code": "a = 1\nprint(a)"}, bench)
         assert (await call(bench, "execute_python", code="2")).content == "2"
     assert (shown.summary, shown.body, shown.language) == ("Run 2 lines of Python.", "a = 1\nprint(a)", "python")
-    assert shown.isolation.startswith("process + limits: ")
+    assert shown.isolation.startswith(f"{available_layers().name}: ")

@@ -20,7 +20,7 @@ async def {name}(*, ctx: ToolContext) -> ToolOutput:
 
 BUILT_IN = {
     *("calculate", "execute_python", "get_current_datetime", "get_weather", "get_webpage"),
-    *("list_directory", "read_file", "web_search", "write_file"),
+    *("list_directory", "read_file", "shell_command", "web_search", "write_file"),
 }
 
 

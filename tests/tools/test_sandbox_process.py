@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
+from smol_chat.tools.sandbox.layers import Layers
 from smol_chat.tools.sandbox.process import ProcessSandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -94,6 +95,8 @@ async def test_a_program_sees_nothing_of_another(sandbox: ProcessSandbox) -> Non
     assert (await run(sandbox, "kept")).error.endswith("NameError: name 'kept' is not defined")
 
 
-async def test_its_name_claims_no_more_than_it_does(sandbox: ProcessSandbox) -> None:
-    assert sandbox.name == "process + limits"
-    assert "no isolation by the kernel" in sandbox.blocks
+async def test_its_name_claims_no_more_than_it_does() -> None:
+    assert ProcessSandbox(layers=Layers()).name == "process + limits"
+    assert "no isolation by the kernel" in ProcessSandbox(layers=Layers()).blocks
+    assert ProcessSandbox(layers=Layers(seccomp=True)).name == "seccomp"
+    assert ProcessSandbox(layers=Layers(seccomp=True, landlock=True)).name == "seccomp + Landlock"

@@ -1,7 +1,8 @@
-"""What every sandbox can do."""
+"""What every sandbox can do, for Python programs and for shell commands."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -64,4 +65,71 @@ class Sandbox(Protocol):
 
     async def close(self) -> None:
         """End every process."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """What shell commands run in."""
+
+    name: str
+    blocks: str
+    """What it keeps a command from doing: sentences for the approval card."""
+    contained: bool = True
+    """Whether the kernel keeps a command away from files outside the workspace."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellLimits:
+    """How much one command may take, with all the processes it starts."""
+
+    seconds: float = 60.0
+    """Wall clock; each process may use as much processor time."""
+    memory: int = 2048 * 1024 * 1024
+    """Bytes in use by all its processes."""
+    processes: int = 256
+    file_size: int = 1024 * 1024 * 1024
+    """Bytes a file may grow to."""
+    output: int = 64 * 1024
+    """Bytes kept of what it prints, of standard output and standard error each: half from the beginning, half from the
+    end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShellOutcome:
+    """What a command did. `ended`: `done`, `time` or `limit` (it took too much, as `reason` says)."""
+
+    ended: Literal["done", "time", "limit"]
+    stdout: str = ""
+    stderr: str = ""
+    code: int | None = None
+    """Exit code; 128 and the number of the signal where one ended it."""
+    reason: str = ""
+
+
+class Shell(Protocol):
+    """A place to run shell commands that nobody has read. Used from one event loop."""
+
+    @property
+    def name(self) -> str | None:
+        """Name of the isolation, None before it was first tried out."""
+        ...
+
+    def isolation(self) -> Isolation:
+        """Return what commands run in. Tries it out when first asked, so ask in a thread."""
+        ...
+
+    async def run(
+        self, command: str, limits: ShellLimits, progress: Callable[[str], None] | None = None
+    ) -> ShellOutcome:
+        """Run one command in the workspace; cancelling kills it and all it started.
+
+        Args:
+            command: for `/bin/sh`.
+            limits: how much it may take.
+            progress: is told the last line printed, now and then.
+
+        Raises:
+            ToolError: no isolation is to be had, or no process could be started (`unavailable`).
+        """
         ...

@@ -1,6 +1,6 @@
-"""The sandbox that works everywhere: a process of its own with limits, and the language policy inside it.
+"""Where Python programs run: a process of their own with limits, locked by the kernel, and the language policy in it.
 
-It does not ask the kernel to isolate the process beyond its limits; its name says so.
+What the kernel here does not know is left out, and the sandbox's name and sentence say so.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from typing import Any
 
 from smol_chat.errors import ToolError
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
-from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT, STARTED
+from smol_chat.tools.sandbox.layers import Layers, available_layers
+from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT, STARTED, TERMS
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ _MAX_FRAME = 1024 * 1024
 _START_SECONDS = 30.0
 _IDLE_SECONDS = 0.05
 _KEPT_VARIABLES = ("TZ",)
+_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+"""The locked process can start no thread, and numpy's libraries want several."""
+_PACKAGES = ("numpy", "pandas")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +47,22 @@ class _Worker:
 class ProcessSandbox:
     """Runs each program in a fresh process, started ahead of need and used once."""
 
-    name = "process + limits"
-    blocks = (
-        "A separate process without files, network, other programs or your environment by Python's rules, "
-        "with limits on time and memory; no isolation by the kernel."
-    )
-
-    def __init__(self, python: str = sys.executable) -> None:
+    def __init__(self, python: str = sys.executable, layers: Layers | None = None) -> None:
+        """Take another interpreter than our own, or fewer layers than there are."""
         self._python = python
+        self._layers = available_layers() if layers is None else layers
         self._next: asyncio.Task[_Worker] | None = None
         self._closed = False
+
+    @property
+    def name(self) -> str:
+        """Name of the isolation."""
+        return self._layers.name
+
+    @property
+    def blocks(self) -> str:
+        """What it keeps code from doing."""
+        return self._layers.blocks
 
     def prepare(self) -> None:
         """Start the next worker, where none is waiting already."""
@@ -68,7 +78,7 @@ class ProcessSandbox:
         for _ in range(2):  # a worker can have died while it waited
             worker = await self._take()
             try:
-                outcome = await _Conversation(worker.process).run(code, limits)
+                outcome = await _Conversation(worker.process, self._layers).run(code, limits)
             finally:
                 await _end(worker)
             if outcome is not None:
@@ -106,7 +116,7 @@ class ProcessSandbox:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
                 cwd=folder,
-                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+                env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ} | _ONE_THREAD,
                 start_new_session=True,
             )
         except OSError as error:
@@ -123,54 +133,78 @@ def _import_paths() -> list[str]:
     return list(dict.fromkeys((str(Path(__file__).parents[3]), str(Path(library.origin).parents[1]))))
 
 
+def _installed(package: str) -> bool:
+    """Tell whether the worker would find a package, which it looks for beside the library it needs."""
+    return any((Path(folder) / package).is_dir() for folder in _import_paths())
+
+
 class _Conversation:
     """Sends one program to a worker and collects what it tells until it ends or its time is over."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, layers: Layers) -> None:
         self._process = process
+        self._layers = layers
         self._output = bytearray()
 
     async def run(self, code: str, limits: PythonLimits) -> PythonOutcome | None:
         """Return what came of the program, None where the worker ended before it began."""
-        # The wall clock ends it first; the limit on processor time is there should this program not be.
-        seconds = math.ceil(limits.seconds) + 2
-        job = {"code": code, "seconds": seconds, "memory": limits.memory, "output": limits.output}
-        if not await self._begin(json.dumps(job).encode()):
+        held = await self._begin(self._terms(code, limits), code.encode("utf-8", "surrogatepass"))
+        if held is None:
             _log.warning("A sandbox worker ended with code %s before it began", await self._process.wait())
             return None
+        if held != {"landlock": self._layers.landlock, "seccomp": self._layers.seccomp}:
+            raise ToolError("unavailable", f"The isolation {self._layers.name!r} does not hold here; nothing was run.")
         try:
-            report = await asyncio.wait_for(self._report(), limits.seconds)
+            report = await asyncio.wait_for(self._report(limits.output), limits.seconds)
         except asyncio.TimeoutError:
             return PythonOutcome("time", self._printed, error=f"The code was stopped after {limits.seconds:g} seconds.")
         if report is None:
-            _log.warning("A sandbox worker ended with code %s", await self._process.wait())
+            _log.warning("A sandbox worker ended with code %s", self._process.returncode)
             return PythonOutcome("died", self._printed, error="The process that ran the code crashed.")
         return _outcome(report, self._printed)
+
+    def _terms(self, code: str, limits: PythonLimits) -> dict[str, object]:
+        """Return what the worker has to know before it locks itself and reads the program."""
+        # Real packages open a way around the language policy, so only a process that the kernel locks gets them.
+        packages = [name for name in _PACKAGES if name in code and _installed(name)] if self._layers.seccomp else []
+        return {
+            "landlock": self._layers.landlock,
+            "seccomp": self._layers.seccomp,
+            "zones": "zoneinfo" in code,
+            "packages": packages,
+            # The wall clock ends it first; the limit on processor time is there should this program not be.
+            "seconds": math.ceil(limits.seconds) + 2,
+            "memory": limits.memory,
+            "output": limits.output,
+        }
 
     @property
     def _printed(self) -> str:
         return self._output.decode("utf-8", "replace")
 
-    async def _begin(self, job: bytes) -> bool:
+    async def _begin(self, terms: dict[str, object], code: bytes) -> dict[str, object] | None:
+        """Hand the program over; return which layers hold, None where the worker did not begin."""
         stdin = self._process.stdin
         assert stdin is not None  # it is a pipe
+        content = json.dumps(terms).encode()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            stdin.write(job)
+            stdin.write(HEADER.pack(TERMS, len(content)) + content + code)
             await stdin.drain()
             stdin.close()
         with contextlib.suppress(asyncio.TimeoutError):
-            kind, _ = await asyncio.wait_for(self._frame(), _START_SECONDS)
-            return kind == STARTED
-        return False
+            kind, told = await asyncio.wait_for(self._frame(), _START_SECONDS)
+            # It has run nothing of the program's yet, so what it tells is true.
+            return dict(json.loads(told)) if kind == STARTED else None
+        return None
 
-    async def _report(self) -> dict[str, Any] | None:
-        """Return the worker's report, None where it ended without one."""
+    async def _report(self, limit: int) -> dict[str, Any] | None:
+        """Return the worker's report, None where it ended without one or tells more than it may."""
         while True:
             kind, content = await self._frame()
-            if kind == OUTPUT:
+            if kind == OUTPUT and len(self._output) + len(content) <= limit:
                 self._output += content
             elif kind == REPORT:
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, RecursionError):
                     return dict(json.loads(content))
                 return None
             else:

@@ -1,19 +1,22 @@
 """The process that runs one program.
 
 Started as a script, `python -I -S worker.py PATH…`, with the folders it imports from. It imports everything, waits for
-a job on standard input, takes away what it no longer needs, runs the job and ends. What it tells goes to standard
-output in frames: one byte of kind, four bytes of length, the content.
+the terms of a job on standard input, gives up what it no longer needs, reads the program, runs it and ends. Terms and
+what it tells on standard output are frames: one byte of kind, four bytes of length, the content.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import struct
 import sys
 import types
+from collections.abc import Callable
 
-STARTED, OUTPUT, REPORT = b"s", b"o", b"r"
+TERMS, STARTED, OUTPUT, REPORT = b"t", b"s", b"o", b"r"
 HEADER = struct.Struct(">cI")
 
 _PACKAGE = "smol_chat.tools"
@@ -23,18 +26,22 @@ def main() -> None:
     """Run the one job of this process."""
     _die_with_parent()
     _import_from(sys.argv[1:])
+    from smol_chat.tools.sandbox import landlock, seccomp
     from smol_chat.tools.sandbox.policy import facades
     from smol_chat.tools.sandbox.policy.program import Program
 
     Program("1", lambda text: None).run()  # the compiler and the guards have run once before it matters
     _warm_up()
-    job = json.loads(sys.stdin.buffer.read())
-    code = str(job["code"])
-    if "zoneinfo" in code:
+    job = json.loads(_exactly(0, HEADER.unpack(_exactly(0, HEADER.size))[1]))
+    if job["zones"]:
         facades.preload_zones()  # 0.1 s, so only for a program that asks
-    channel = _own_channel()
-    _limit(job)
-    _send(channel, STARTED, b"")  # from here the program's time runs
+    for package in job["packages"]:
+        facades.preload_package(package)
+    source, channel = _own_channels()
+    held = _lock(job, landlock, seccomp)
+    # Nothing of the program has been read before here.
+    code = _rest(source).decode("utf-8", "surrogatepass")
+    _send(channel, STARTED, json.dumps(held).encode())  # from here the program's time runs
     output = _Output(channel, int(job["output"]))
     try:
         report = Program(code, output.write).run()
@@ -62,14 +69,55 @@ def _warm_up() -> None:
     time.localtime()
 
 
-def _own_channel() -> int:
-    """Keep standard output for frames and point the three standard descriptors at nothing."""
-    channel = os.dup(1)
+def _own_channels() -> tuple[int, int]:
+    """Keep what standard input and output were, and point the three standard descriptors at nothing."""
+    source, channel = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for standard in (0, 1, 2):
         os.dup2(nothing, standard)
     os.close(nothing)
-    return channel
+    return source, channel
+
+
+def _exactly(source: int, size: int) -> bytes:
+    """Read so many bytes; the process ends where the program has closed its side."""
+    read = b""
+    while len(read) < size:
+        piece = os.read(source, size - len(read))
+        if not piece:
+            os._exit(0)
+        read += piece
+    return read
+
+
+def _rest(source: int) -> bytes:
+    pieces = []
+    while piece := os.read(source, 65536):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _lock(job: dict[str, object], landlock: types.ModuleType, seccomp: types.ModuleType) -> dict[str, bool]:
+    """Give up every right for good, and say which layers were tried and hold."""
+    held = {"landlock": False, "seccomp": False}
+    if job["landlock"]:
+        landlock.restrict(landlock.abi())
+        held["landlock"] = _refused(lambda: os.listdir("/"), errno.EACCES)  # noqa: PTH208
+    _limit(job)
+    if job["seccomp"]:
+        seccomp.load(seccomp.computing_filter(os.uname().machine))
+        held["seccomp"] = _refused(lambda: os.open(os.devnull, os.O_RDONLY), errno.EPERM) and _refused(
+            os.pipe, errno.EPERM
+        )
+    return held
+
+
+def _refused(attempt: Callable[[], object], reason: int) -> bool:
+    try:
+        attempt()
+    except OSError as error:
+        return error.errno == reason
+    return False
 
 
 def _die_with_parent() -> None:
@@ -86,8 +134,6 @@ def _die_with_parent() -> None:
 
 def _limit(job: dict[str, object]) -> None:
     """Limit the process for good. No further descriptor can be made, so nothing can be opened or connected."""
-    import resource
-
     seconds, memory = int(str(job["seconds"])), int(str(job["memory"]))
     limits = {"CPU": seconds, "AS": memory, "FSIZE": 0, "CORE": 0, "NPROC": 0, "NOFILE": 0, "MEMLOCK": 0}
     for name, value in limits.items():

@@ -146,7 +146,8 @@ class ChatScreen(Screen[None]):
             self.transcript.load(conversation.past)
         self._conversation = conversation
         self._has_turns = bool(conversation.past)
-        self._topbar.show_sandbox(await asyncio.to_thread(lambda: self.backend.workbench().sandbox.name))
+        self._topbar.show_sandbox(await asyncio.to_thread(self.backend.workbench().isolation))
+        self.show_egress()
         for problem in self.backend.registry().problems:
             self.say(problem)
 

@@ -30,6 +30,9 @@ _dict_of = type.__dict__["__dict__"].__get__
 program_classes: set[type] = set()
 """Classes the program itself made."""
 
+packages: set[str] = set()
+"""Real packages the program has: its objects of their classes may be changed."""
+
 
 # --- reading ------------------------------------------------------------------------------------
 
@@ -183,6 +186,8 @@ def writable(obj: Any) -> Any:
     """Return the object where a program may change it."""
     kind = type(obj)
     if kind in _CONTAINERS or kind in program_classes:
+        return obj
+    if packages and str(kind.__module__).partition(".")[0] in packages:
         return obj
     if isinstance(obj, type):
         if obj in program_classes:
