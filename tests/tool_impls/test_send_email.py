@@ -108,7 +108,7 @@ async def test_a_mail_arrives_over_tls_after_a_login(work: Path, authority: trus
     ]
     assert text(message) == "How are you?\n"
     assert sorted(message.keys()) == sorted(
-        "From To Cc Subject Date Message-ID Content-Type Content-Transfer-Encoding MIME-Version".split(" ")
+        [
             "From",
             "To",
             "Cc",
