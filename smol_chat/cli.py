@@ -93,6 +93,11 @@ def build_parser() -> Parser:
     _add_history(commands)
     doctor = _command(commands, "doctor", "check this machine and say what to do about what is missing", "doctor")
     _add_json(doctor)
+    doctor.add_argument(
+        "--offline-check",
+        action="store_true",
+        help="run a turn where every way out is watched, and say whether anything tried to leave",
+    )
     completion = _command(commands, "completion", "print the completion script of a shell", "completion")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     completion.set_defaults(parser=parser)
@@ -221,6 +226,10 @@ def _add_history(commands: Commands[Parser]) -> None:
     _add_json(show)
     remove = _command(actions, "rm", "remove conversations for good")
     remove.add_argument("ids", metavar="ID", nargs="+")
+    egress = _command(actions, "egress", "list the connections that tools have made, the latest first")
+    egress.add_argument("--limit", metavar="N", type=_rounds, default=LISTED, help=f"how many (default: {LISTED})")
+    _add_json(egress)
+    _command(actions, "undo", "take back the last file a tool wrote in the workspace")
 
 
 def _rounds(text: str) -> int:

@@ -82,6 +82,8 @@ def examine(arguments: argparse.Namespace) -> Iterator[Check]:
         "sandbox": lambda: _sandbox(assembly),
         "history": lambda: _history(assembly),
     }
+    if arguments.offline_check:
+        looks["offline"] = lambda: _offline(assembly)
     for name, look in looks.items():
         try:
             yield look()
@@ -228,6 +230,30 @@ def _sandbox(assembly: Assembly) -> Check:
     if assembly.settings.sandbox.allow_unisolated_shell:
         return Check("sandbox", "warn", detail, "Set allow_unisolated_shell = false, or install bubblewrap.")
     return Check("sandbox", "warn", f"{detail} So none is run.", "Install bubblewrap, the package of that name.")
+
+
+def _offline(assembly: Assembly) -> Check:
+    from smol_chat.commands.offline_check import prove  # late: runs a whole turn
+
+    if assembly.server:
+        return Check("offline", "warn", f"the model runs on {assembly.server}: every turn leaves this program", "")
+    model = assembly.chosen_model()
+    if model is None:
+        return Check("offline", "warn", "there is no model to run a turn with", "Choose one with models use.")
+    proof = prove(model.path)
+    if proof.attempts:
+        return Check("offline", "fail", f"a turn tried to leave: {'; '.join(proof.attempts)}", "Please report this.")
+    if not proof.finished:
+        return Check("offline", "fail", f"the turn failed: {proof.problem or 'see the log'}", "Try smol-chat ask.")
+    turn = f"a turn of {model.name} ({proof.tokens} tokens) opened nothing beyond loopback"
+    if proof.isolated:
+        return Check("offline", "ok", f"{turn}; the kernel gave it no network and counted no attempt")
+    return Check(
+        "offline",
+        "warn",
+        f"{turn} as far as Python's audit tells; the kernel allows no network namespace here to prove more",
+        "Allow user namespaces, or run it as root.",
+    )
 
 
 def _offline(assembly: Assembly) -> Check:

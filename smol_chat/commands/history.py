@@ -1,13 +1,16 @@
-"""List, show and remove conversations."""
+"""List, show and remove conversations; list what left this machine; take a write back."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Iterable
 from contextlib import closing
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from smol_chat.assembly import Assembly
 from smol_chat.commands.json_lines import json_line, json_objects
 from smol_chat.commands.output import call_line, result_line
 from smol_chat.commands.start import assemble
@@ -28,10 +31,18 @@ from smol_chat.journal import ConversationSummary, Journal
 from smol_chat.messages import JsonObject
 from smol_chat.sanitise import single_line, visible
 
+if TYPE_CHECKING:
+    from smol_chat.tools.egress import Connection
+
 
 def run(arguments: argparse.Namespace) -> int:
-    """List, show or remove conversations."""
-    with closing(assemble(arguments).journal()) as journal:
+    """List, show or remove conversations, list connections or take a write back."""
+    assembly = assemble(arguments)
+    if arguments.action == "egress":
+        return _egress(assembly, arguments.limit, as_json=arguments.json)
+    if arguments.action == "undo":
+        return asyncio.run(_undo(assembly))
+    with closing(assembly.journal()) as journal:
         match arguments.action:
             case "list":
                 return _list(journal.conversations(arguments.limit), as_json=arguments.json)
@@ -88,6 +99,48 @@ def _remove(journal: Journal, prefixes: Iterable[str]) -> int:
     for conversation in found:
         journal.delete(conversation)
         print(f"Removed {conversation}.")
+    return 0
+
+
+def _egress(assembly: Assembly, limit: int, *, as_json: bool) -> int:
+    from smol_chat.tools.egress import Ledger  # late: listing conversations does not need it
+
+    with closing(Ledger(assembly.paths.egress_db)) as ledger:
+        connections = ledger.read(limit)
+    if as_json:
+        print(json_line([_connection(connection) for connection in connections]))
+        return 0
+    for made in connections:
+        when = datetime.fromtimestamp(made.time).strftime("%Y-%m-%d %H:%M:%S")
+        about = "" if made.exact else "about "
+        size = made.state if made.state != "closed" else f"{about}{made.sent:,} B out, {made.received:,} B in"
+        where = f"{made.host}:{made.port} ({made.address})"
+        call = " ".join(part for part in (made.caller.tool, made.caller.call_id, made.caller.conversation[:8]) if part)
+        print(f"{when}  {single_line(where, 70)}  {size}  {single_line(call, 60)}")
+    if not connections:
+        print("No tool has connected to anything yet.", file=sys.stderr)
+    return 0
+
+
+def _connection(made: Connection) -> JsonObject:
+    return {
+        "time": _iso(made.time),
+        "host": made.host,
+        "port": made.port,
+        "address": made.address,
+        "state": made.state,
+        "sent": made.sent,
+        "received": made.received,
+        "exact": made.exact,
+        "tool": made.caller.tool,
+        "call": made.caller.call_id,
+        "conversation": made.caller.conversation,
+    }
+
+
+async def _undo(assembly: Assembly) -> int:
+    undone = await assembly.workbench().files.undo()
+    print(visible(undone.sentence, keep_newlines=False))
     return 0
 
 

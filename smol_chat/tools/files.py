@@ -62,6 +62,11 @@ class Undone:
     path: str
     removed: bool
 
+    @property
+    def sentence(self) -> str:
+        """What was done, for the user."""
+        return f"{self.path} is removed again." if self.removed else f"{self.path} is again what it was before."
+
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:

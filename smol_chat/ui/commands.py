@@ -148,6 +148,25 @@ async def _reasoning(chat: ChatScreen, argument: str) -> None:
         chat.transcript.toggle_reasoning()
 
 
+@command("undo", "take back the last file a tool wrote")
+async def _undo(chat: ChatScreen, _: str) -> None:
+    undone = await chat.backend.workbench().files.undo()
+    chat.say(undone.sentence)
+
+
+@command("offline", "let no tool leave this machine until you say otherwise", "[on|off]")
+async def _offline(chat: ChatScreen, argument: str) -> None:
+    egress = chat.backend.workbench().egress
+    if argument not in ("", "on", "off"):
+        raise CommandProblem("Write /offline on or /offline off.")
+    if argument:
+        egress.offline = argument == "on"
+        chat.show_egress()
+    count = f"{egress.connections:,} connection{'s' if egress.connections != 1 else ''} so far"
+    state = "Offline: no tool may leave this machine" if egress.offline else "Online: a call you allow may leave"
+    chat.say(f"{state}; {count} (smol-chat history egress lists them).")
+
+
 @command("stop", "stop the answer that is being written")
 async def _stop(chat: ChatScreen, _: str) -> None:
     chat.action_stop()

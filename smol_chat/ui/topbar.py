@@ -31,6 +31,7 @@ class TopBar(Static):
         self._loading = False
         self._server = ""
         self._sandbox = ""
+        self._egress = ""
 
     def show_model(self, name: str, *, loading: bool = False, server: str = "") -> None:
         """Name the model; `server` is the host it runs on when that is not this machine's own process."""
@@ -40,6 +41,12 @@ class TopBar(Static):
     def show_sandbox(self, strength: str) -> None:
         """Say what isolation programs run in."""
         self._sandbox = strength
+        self._paint()
+
+    def show_egress(self, connections: int, *, offline: bool) -> None:
+        """Say how often tools have connected to something, or that they may not."""
+        count = f"↗ {connections:,}" if connections else ""
+        self._egress = "tools offline" if offline else count
         self._paint()
 
     def on_resize(self) -> None:
@@ -62,9 +69,13 @@ class TopBar(Static):
 
     def _right(self) -> Content:
         badge = ("local", "$text-success") if not self._server else (single_line(self._server, 32), "$text-warning")
+        between = (" · ", "$text-disabled")
+        right = Content.assemble(badge)
+        if self._egress:
+            right = Content.assemble(right, between, (self._egress, "$text-warning"))
         if not self._sandbox:
-            return Content.assemble(badge)
-        return Content.assemble((single_line(self._sandbox, 28), "$text-muted"), (" · ", "$text-disabled"), badge)
+            return right
+        return Content.assemble((single_line(self._sandbox, 28), "$text-muted"), between, right)
 
 
 def home_shortened(path: Path) -> str:

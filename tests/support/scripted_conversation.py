@@ -26,8 +26,11 @@ from smol_chat.journal.store import ConversationSummary
 from smol_chat.messages import JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.models.discover import InstalledModel
 from smol_chat.paths import DataPaths
+from smol_chat.tools.egress import Egress
+from smol_chat.tools.files import WorkspaceFiles
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.spec import Effect, Preview
+from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
     from smol_chat.tools.context import ToolWorkbench
@@ -181,6 +184,10 @@ def _outcome(call: ToolCall, decision: Decision, result: str) -> list[TurnEvent]
 
 
 class _Workbench:
+    def __init__(self, root: Path) -> None:
+        self.egress = Egress()
+        self.files = WorkspaceFiles(root / "work", UndoStore(root / "undo"))
+
     def isolation(self) -> str:
         return "landlock"
 
@@ -194,6 +201,7 @@ class ScriptedBackend:
         self.paths = DataPaths(root)
         self.paths.create()
         self.workspace = root / "work"
+        self.bench = _Workbench(root)
         self.model_name = "smol-tools-4b-Q4_K_M"
         self.server = ""
         self.opened: list[str | None] = []
@@ -230,7 +238,7 @@ class ScriptedBackend:
         return self.tools
 
     def workbench(self) -> ToolWorkbench:
-        return cast("ToolWorkbench", _Workbench())  # the screen reads one name of it
+        return cast("ToolWorkbench", self.bench)  # the screen reads one name of it
 
     def conversations(self) -> list[ConversationSummary]:
         return self.stored

@@ -148,6 +148,7 @@ class ChatScreen(Screen[None]):
         self._has_turns = bool(conversation.past)
         self._topbar.show_sandbox(await asyncio.to_thread(self.backend.workbench().isolation))
         self.show_egress()
+        self.show_egress()
         for problem in self.backend.registry().problems:
             self.say(problem)
 
@@ -213,6 +214,7 @@ class ChatScreen(Screen[None]):
                 self._approver.withdraw(call_id)
             case ToolFinished(result):
                 self._approver.withdraw(result.call_id)
+                self.show_egress()
             case TurnFinished(reason="stop" | "length" | "limit" | "refused"):
                 self._turn_ended()
             case TurnFinished() | TurnFailed():
@@ -225,6 +227,11 @@ class ChatScreen(Screen[None]):
         self._approver.withdraw()
         if self.backend.settings.ui.bell:
             self.app.bell()
+
+    def show_egress(self) -> None:
+        """Show whether tools may leave this machine, and how often they have."""
+        egress = self.backend.workbench().egress
+        self._topbar.show_egress(egress.connections, offline=egress.offline)
 
     async def wind_down(self) -> None:
         """End what is running in an orderly way."""
