@@ -16,6 +16,7 @@ from smol_chat.tools.sandbox.base import Sandbox, Shell
 from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
+    from smol_chat.tools.calendars import CalendarFolder
     from smol_chat.tools.database.runner import Database
     from smol_chat.tools.mail import MailDesk
     from smol_chat.tools.network import Connector, GuardedClient, Resolver
@@ -121,6 +122,17 @@ class ToolContext:
         from smol_chat.tools.mail import MailDesk  # late: most calls send no mail
 
         return MailDesk(self._workbench.data_folder, self._workbench.egress, self.caller)
+
+    def calendar(self, folder: str = "") -> CalendarFolder:
+        """The calendar: a folder the settings name, else the one in the data folder."""
+        from smol_chat.errors import ToolError
+        from smol_chat.tools.calendars import CalendarFolder  # late: most calls plan nothing
+
+        if folder:
+            return CalendarFolder(Path(folder).expanduser())
+        if self._workbench.data_folder is None:
+            raise ToolError("unavailable", "There is no data folder for a calendar.")
+        return CalendarFolder(self._workbench.data_folder / "calendar")
 
     @property
     def database(self) -> Database:
@@ -284,4 +296,3 @@ class ToolWorkbench:
         if shell.contained:  # then the layers of the Python sandbox are there too
             return shell.name
         return f"{self.sandbox.name}, {'open shell' if self._allow_unisolated_shell else 'no shell'}"
-

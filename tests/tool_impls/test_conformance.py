@@ -34,6 +34,7 @@ REQUIRED: dict[str, list[str]] = {
     "http_request": ["method", "url"],
     "database_query": ["query"],
     "send_email": ["to", "subject", "body"],
+    "create_calendar_event": ["title", "start"],
 }
 """The names and required arguments that the model was trained on."""
 
@@ -50,6 +51,7 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_weather": {"location": "Oslo"},
     "http_request": {"method": "GET", "url": "http://page.test/"},
     "database_query": {"query": "SELECT line FROM lines"},
+    "create_calendar_event": {"title": "Tea", "start": "2026-05-01T15:00"},
     "send_email": {"to": "ana@example.org", "subject": "Hello", "body": "How are you?"},
 }
 
