@@ -22,6 +22,9 @@ MOST_CHOICES = 500
 MOST_COUNTED = 16
 """Properties that are counted where a schema bounds their number."""
 
+LONGEST_CHOICES = 20_000
+"""Characters of all values of an enumeration, in the same way."""
+
 DEEPEST = 24
 """Lists and objects inside each other; what lies deeper is any value."""
 
@@ -61,6 +64,11 @@ class JsonValues:
         self._known: dict[tuple[int, int, int], tuple[JsonValue, str | None]] = {}
         """By schema, recursions left and depth; the schema is kept so that its id stays its own."""
 
+    @property
+    def is_full(self) -> bool:
+        """The tool's share of the grammar is used up: what is left of its schema is loosened."""
+        return self._rules.size > self._limit
+
     def value(self, schema: JsonValue, recursions: int = MOST_RECURSIONS, depth: int = 0) -> str | None:
         """Return the expression of the values that fit a schema; None where none does."""
         key = (id(schema), recursions, depth)
@@ -90,7 +98,7 @@ class JsonValues:
         return self._rules.rule(f"{_CHARACTER} | {_ESCAPE}")
 
     def _options(self, schema: JsonValue, recursions: int, depth: int) -> list[str]:
-        if self._rules.size > self._limit or depth > DEEPEST:
+        if self.is_full or depth > DEEPEST:
             return [self.anything()]
         return [
             option
@@ -316,10 +324,12 @@ def _floor(value: float | None) -> int | None:
 
 def choices(shape: JsonObject) -> list[JsonValue] | None:
     """Return the values a plain schema enumerates, None where it does not or they are too many to be told apart."""
+    word = "const" if "const" in shape else "enum"
     listed = [shape["const"]] if "const" in shape else shape.get("enum")
-    if not isinstance(listed, list) or len(listed) > MOST_CHOICES:
+    if not isinstance(listed, list) or len(listed) > MOST_CHOICES or len(json.dumps(listed)) > LONGEST_CHOICES:
         return None
-    return [value for value in listed if not problems(shape, value)]
+    rest = {key: value for key, value in shape.items() if key != word}
+    return [value for value in listed if not problems(rest, value)]
 
 
 def json_text(value: JsonValue) -> str | None:

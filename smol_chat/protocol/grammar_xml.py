@@ -67,6 +67,8 @@ class _Parameters:
         return self._values.chain(named, (least, most), "", "", "")
 
     def _value(self, schema: JsonValue) -> str | None:
+        if self._values.is_full:
+            return self._text(0)
         options: list[str] = []
         others: list[JsonObject] = []
         for shape, _ in self._values.shapes.of(schema, self._recursions):
