@@ -106,7 +106,7 @@ def _without_network() -> bool:
     if not sys.platform.startswith("linux"):
         return False
     unshare = ctypes.CDLL(None, use_errno=True).unshare
-    return unshare(_NEW_NET) == 0 or unshare(_NEW_USER | _NEW_NET) == 0
+    return bool(unshare(_NEW_NET) == 0 or unshare(_NEW_USER | _NEW_NET) == 0)
 
 
 def network_counters() -> dict[str, int]:
@@ -125,11 +125,12 @@ def network_counters() -> dict[str, int]:
     return counters
 
 
-async def _turn(model: Path, folder: Path) -> tuple[bool, int]:
-    """Run one turn and return whether it ended well and its tokens."""
+async def _turn(model: Path, folder: Path) -> tuple[bool, int, str]:
+    """Run one turn and return whether it came to its end, its tokens, and what is said of its end."""
     from smol_chat.agent.consent import ApprovalRequest, Decision  # late: the watch begins before anything is loaded
     from smol_chat.assembly import Assembly, Options, TurnChoices
-    from smol_chat.events import TurnFinished
+    from smol_chat.events import TurnFailed, TurnFinished
+    from smol_chat.tools.run import run_tool
 
     class Refuse:
         async def decide(self, request: ApprovalRequest) -> Decision:
@@ -138,14 +139,21 @@ async def _turn(model: Path, folder: Path) -> tuple[bool, int]:
     assembly = Assembly.create(Options(model=str(model), data_dir=folder, workspace=folder))
     assembly.settings = replace(assembly.settings, sampling=replace(assembly.settings.sampling, max_tokens=24))
     try:
-        conversation = await assembly.open_conversation(Refuse(), None, TurnChoices(max_rounds=1, temperature=0.0))
+        # All tools are loaded and one is run; offering them to the model would only make its prompt long.
+        choices = TurnChoices(max_rounds=1, temperature=0.0, tools=False)
+        conversation = await assembly.open_conversation(Refuse(), None, choices)
+        if (calculate := assembly.registry().get("calculate")) is not None:
+            await run_tool(calculate, {"expression": "6 * 7"}, assembly.workbench())
         async with aclosing(conversation.run_turn("Say hello.")) as events:
             async for event in events:
                 if isinstance(event, TurnFinished):
-                    return event.reason in ("stop", "length", "limit", "refused"), event.usage.completion_tokens
+                    done = event.reason in ("stop", "length", "limit", "refused")
+                    return done, event.usage.completion_tokens, event.message
+                if isinstance(event, TurnFailed):
+                    return False, 0, event.message
     finally:
         await assembly.close()
-    return False, 0
+    return False, 0, ""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -154,7 +162,7 @@ def main(arguments: Sequence[str]) -> None:
     watch.begin()
     finished, tokens, problem = False, 0, ""
     try:
-        finished, tokens = asyncio.run(_turn(Path(arguments[0]), Path(arguments[1])))
+        finished, tokens, problem = asyncio.run(_turn(Path(arguments[0]), Path(arguments[1])))
     except Exception as error:  # the border of this process: what failed is part of the report
         problem = f"{type(error).__name__}: {error}"
     proof = Proof(finished, tokens, watch.isolated, tuple(watch.found()), problem)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import struct
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from smol_chat.commands.doctor import heat
 from smol_chat.commands.hardware import engine_build
@@ -121,3 +124,63 @@ def test_what_slows_the_machine_down_is_a_warning() -> None:
     assert "its clock is capped" in slow.detail
     assert heat(Sensors(95.0, None, "", ()), "").verdict == "warn"
     assert heat(Sensors(None, None, "", ()), "").detail == "this system does not tell"
+
+
+def test_a_whole_turn_is_shown_to_leave_nothing(program: Program, scripted_model: Path) -> None:
+    offline = checks(program, "--offline-check", "--model", str(scripted_model))["offline"]
+    watched = "the kernel gave it no network and counted no attempt"
+    audited = "as far as Python's audit tells"
+    assert offline["verdict"] == ("ok" if watched in offline["detail"] else "warn")
+    assert watched in offline["detail"] or audited in offline["detail"]
+    assert "a turn of script" in offline["detail"]
+
+
+def test_with_a_server_nothing_can_be_shown(program: Program) -> None:
+    offline = checks(program, "--offline-check", "--server", "http://127.0.0.1:9/v1")["offline"]
+    assert (offline["verdict"], "every turn leaves" in offline["detail"]) == ("warn", True)
+
+
+def watched(code: str) -> tuple[bool, list[str]]:
+    """Run code under watch in a process of its own; what is tried is refused before it leaves."""
+    head = "import json, socket, ctypes\nfrom smol_chat.commands.offline_check import Watch\nw = Watch(); w.begin()\n"
+    tail = "\nprint(json.dumps([w.isolated, w.found()]))"
+    run = subprocess.run([sys.executable, "-c", head + code + tail], capture_output=True, text=True, check=True)
+    isolated, found = json.loads(run.stdout)
+    return isolated, found
+
+
+@pytest.mark.parametrize(
+    ("attempt", "event"),
+    [
+        ("socket.create_connection(('192.0.2.1', 80))", "socket.getaddrinfo"),
+        ("socket.socket().connect(('192.0.2.1', 80))", "socket.connect"),
+        ("socket.socket().connect_ex(('192.0.2.1', 80))", "socket.connect"),
+        ("socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))", "socket.sendto"),
+        ("socket.getaddrinfo('page.test', 80)", "socket.getaddrinfo"),
+        ("socket.socket(socket.AF_INET6).connect(('2001:db8::1', 80))", "socket.connect"),
+    ],
+)
+def test_an_attempt_to_leave_is_seen_and_refused(attempt: str, event: str) -> None:
+    _, found = watched(f"try:\n    {attempt}\nexcept PermissionError:\n    pass\nelse:\n    raise SystemExit(9)")
+    assert len(found) == 1
+    assert found[0].startswith(event)
+
+
+def test_loopback_and_local_sockets_are_no_attempt() -> None:
+    code = (
+        "s = socket.create_server(('127.0.0.1', 0)) if not w.isolated else None\n"
+        "socket.create_connection(s.getsockname()) if s else None\n"
+        "socket.socketpair()"
+    )
+    assert watched(code)[1] == []
+
+
+def test_what_python_does_not_see_the_kernel_counts() -> None:
+    """A child without the audit, and so without the refusal, tries it where the kernel has taken the network away."""
+    code = (
+        "import subprocess, sys\n"
+        "program = \"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))\"\n"
+        "subprocess.run([sys.executable, '-c', program], stderr=subprocess.DEVNULL) if w.isolated else None"
+    )
+    isolated, found = watched(code)
+    assert found == (["the kernel counted Ip OutNoRoutes"] if isolated else [])

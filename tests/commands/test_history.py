@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -22,6 +24,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.messages import Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.tools.egress import Caller, Egress, Ledger
 from support.program import Program
 
 EVENTS: list[TurnEvent] = [
@@ -86,3 +89,72 @@ def test_a_reader_that_leaves_is_no_error(program: Program) -> None:
     run = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_what_has_left_is_listed_with_its_call(program: Program) -> None:
+    assert program("history", "egress").stderr == "No tool has connected to anything yet.\n"
+    assert program("history", "egress", "--json").stdout == "[]\n"
+    ledger = Ledger(program.data_dir / "egress.db")
+    egress = Egress(ledger)
+    passage = egress.open(Caller("get_webpage", "call_3", "0123456789"), "page.test", 443, "93.184.216.34")
+    passage.connected, passage.sent, passage.received = True, 1200, 34_000
+    passage.close()
+    egress.open(Caller("web_search"), "search.test\x1b[31m", 443, "93.184.216.34")
+    ledger.close()
+    first, second = program("history", "egress").stdout.splitlines()
+    assert "search.test" in first and "unfinished" in first and "\x1b" not in first
+    assert second.endswith("page.test:443 (93.184.216.34)  1,200 B out, 34,000 B in  get_webpage call_3 01234567")
+    listed = json.loads(program("history", "egress", "--json", "--limit", "5").stdout)
+    assert [made["state"] for made in listed] == ["unfinished", "closed"]
+    assert listed[1] | {"time": ""} == {
+        "time": "", "host": "page.test", "port": 443, "address": "93.184.216.34", "state": "closed", "sent": 1200,
+        "received": 34_000, "exact": True, "tool": "get_webpage", "call": "call_3", "conversation": "0123456789",
+    }  # fmt: skip
+
+
+def test_a_call_that_connects_is_on_record(program: Program) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    (program.data_dir).mkdir()
+    (program.data_dir / "config.toml").write_text('[network]\nallow = ["127.0.0.1"]\n')
+    run = program("tools", "run", "http_request", json.dumps({"method": "GET", "url": f"http://127.0.0.1:{port}/"}))
+    assert run.returncode == 1
+    [made] = json.loads(program("history", "egress", "--json").stdout)
+    assert (made["tool"], made["port"], made["state"]) == ("http_request", port, "refused")
+
+
+def test_the_setting_offline_refuses_every_tool_of_the_network(program: Program) -> None:
+    program.data_dir.mkdir()
+    (program.data_dir / "config.toml").write_text("[network]\noffline = true\n")
+    calls: dict[str, dict[str, str]] = {
+        "http_request": {"method": "POST", "url": "http://93.184.216.34/"},
+        "get_webpage": {"url": "http://93.184.216.34/"},
+        "web_search": {"query": "x"},
+        "get_weather": {"location": "Oslo"},
+    }
+    for name, arguments in calls.items():
+        run = program("tools", "run", name, json.dumps(arguments), "--json")
+        assert json.loads(run.stdout)["error"]["kind"] == "blocked", name
+    assert program("history", "egress", "--json").stdout == "[]\n"
+
+
+def test_a_write_is_taken_back_by_another_start_of_the_program(program: Program) -> None:
+    file = program.workspace / "a.txt"
+    file.write_text("old")
+    program("tools", "run", "write_file", '{"path": "a.txt", "content": "new"}')
+    assert file.read_text() == "new"
+    run = program("history", "undo")
+    assert (run.returncode, run.stdout) == (0, "a.txt is again what it was before.\n")
+    assert file.read_text() == "old"
+    again = program("history", "undo")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "There is no write in" in again.stderr
+
+
+def test_a_write_that_was_changed_since_is_not_taken_back(program: Program) -> None:
+    file = program.workspace / "a.txt"
+    program("tools", "run", "write_file", '{"path": "a.txt", "content": "new"}')
+    file.write_text("mine")
+    run = program("history", "undo")
+    assert (run.returncode, file.read_text()) == (1, "mine")
+    assert "has changed since it was written" in run.stderr

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import pytest
 
-from smol_chat.events import ContentDelta
+from smol_chat.events import ContentDelta, ToolFinished
 from smol_chat.journal.store import ConversationSummary
+from smol_chat.messages import ToolResult
 from smol_chat.models.discover import InstalledModel
 from smol_chat.tools import Effect, ToolContext, ToolOutput, tool
+from smol_chat.tools.egress import Caller
 from smol_chat.ui.commands import COMMANDS, is_command, matching
 from support.screen import Stage, on_stage
 from support.scripted_conversation import DONE, Pause, ScriptedBackend
@@ -52,6 +54,7 @@ def test_a_message_of_several_lines_is_no_command() -> None:
         ("/thme", "There is no command /thme; did you mean /theme?"),
         ("/qqqqqq", "There is no command /qqqqqq; /help lists the commands."),
         ("/new now", "/new takes nothing after its name."),
+        ("/offline maybe", "Write /offline on or /offline off."),
         ("/tools maybe", "Write /tools, /tools on or /tools off."),
         ("/copy everything", "Write /copy for the last answer"),
         ("/theme drak", "There is no theme 'drak'; there are console, dark, high-contrast, light, smol."),
@@ -215,3 +218,40 @@ async def test_commands_work_while_an_answer_is_being_written(tmp_path: Path) ->
         await stage.send("go")
         await command(stage, "/stop")
         await stage.until(lambda: "stopped" in stage.text)
+
+
+async def test_offline_is_said_in_the_top_bar_and_holds_for_the_tools(tmp_path: Path) -> None:
+    async with on_stage(ScriptedBackend(tmp_path), size=(160, 24)) as stage:
+        await command(stage, "/offline on")
+        await stage.until(lambda: "Offline: no tool may leave this machine; 0 connections so far" in stage.text)
+        assert "tools offline" in stage.text.splitlines()[0]
+        assert stage.backend.bench.egress.offline
+        await command(stage, "/offline off")
+        await stage.until(lambda: "Online: a call you allow may leave" in stage.text)
+        assert "tools offline" not in stage.text.splitlines()[0]
+        assert not stage.backend.bench.egress.offline
+
+
+async def test_the_top_bar_counts_what_has_left(tmp_path: Path) -> None:
+    backend = ScriptedBackend(tmp_path, [[ToolFinished(ToolResult("1", "get_webpage")), DONE]])
+    async with on_stage(backend, size=(160, 24)) as stage:
+        assert "\u2197" not in stage.text.splitlines()[0]
+        for _ in range(3):
+            backend.bench.egress.open(Caller("get_webpage"), "page.test", 80, "93.184.216.34").close()
+        await stage.send("go")
+        await stage.until(lambda: "\u2197 3" in stage.text.splitlines()[0])
+
+
+async def test_undo_puts_a_file_back_or_says_why_not(tmp_path: Path) -> None:
+    backend = ScriptedBackend(tmp_path)
+    backend.workspace.mkdir()
+    await backend.bench.files.write_text("a.txt", "one")
+    await backend.bench.files.write_text("a.txt", "two")
+    async with on_stage(backend, size=(160, 24)) as stage:
+        await command(stage, "/undo")
+        await stage.until(lambda: "a.txt is again what it was before." in stage.text)
+        assert (backend.workspace / "a.txt").read_text() == "one"
+        (backend.workspace / "a.txt").write_text("mine")
+        await command(stage, "/undo")
+        await stage.until(lambda: "'a.txt' has changed since it was written" in stage.text)
+        assert (backend.workspace / "a.txt").read_text() == "mine"
