@@ -17,8 +17,9 @@ from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.agent.toolbox import RegistryToolbox
 from smol_chat.config import Settings, load_settings, write_setting
 from smol_chat.engine.base import Engine, EngineInfo, Sampling
-from smol_chat.errors import UsageError
+from smol_chat.errors import ToolError, UsageError
 from smol_chat.events import TurnEvent
+from smol_chat.models.catalogue import owner_of
 from smol_chat.models.discover import InstalledModel, default_model, find_model, installed
 from smol_chat.paths import DataPaths, default_data_dir
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:  # loaded when first needed: each costs start-up time that not
 
 _SERVER = re.compile(r"[a-z]+://|[\w.-]+:\d+(/|$)|\[[\da-f:]+\]", re.IGNORECASE)
 """What begins like the address of a server, and no model's name or path does."""
+
+USUAL_CONTEXT = 4096
+"""Tokens; of a model that is not known here. Many claim far more than they were made for, or than fits."""
 
 NO_MODEL = (
     "No model is chosen: name a GGUF file with --model, a server with --server, put a GGUF file into {models}, "
@@ -117,6 +121,7 @@ class Assembly:
         self._journal: Journal | None = None
         self._registry: ToolRegistry | None = None
         self._workbench: ToolWorkbench | None = None
+        self._completing = asyncio.Lock()
 
     @classmethod
     def create(cls, options: Options) -> Assembly:
@@ -231,13 +236,20 @@ class Assembly:
 
         model = self.settings.model
         return LocalOptions(
-            context_size=model.context,
+            context_size=model.context or self._made_for(),
+            may_shrink=model.context == 0,
             threads=model.threads or None,
             ubatch=model.ubatch or None,
             gpu_layers=None if model.gpu_layers < 0 else model.gpu_layers,
             kv_type=model.kv_type,
             tuning_file=str(self.paths.tuning),
         )
+
+    def _made_for(self) -> int:
+        """Return the context window the chosen model is made for, in tokens."""
+        found = self.chosen_model()
+        known = owner_of(found.name) if found else None
+        return known.context if known else USUAL_CONTEXT
 
     def _local_engine(self) -> Engine:
         from smol_chat.engine.local import LocalEngine  # late: start-up
@@ -314,8 +326,18 @@ class Assembly:
                 undo=UndoStore(self.paths.undo),
                 cache_folder=self.paths.cache,
                 data_folder=self.paths.root,
+                complete=self._complete,
             )
         return self._workbench
+
+    async def _complete(self, system: str, text: str, max_tokens: int) -> str:
+        """Let the chosen model answer one message beside the conversation, for a tool; loads it where it is not."""
+        from smol_chat.agent.completion import complete  # late: few calls need it
+
+        if not self.has_model():
+            raise ToolError("unavailable", NO_MODEL.format(models=self.paths.models))
+        async with self._completing:  # an engine does one generation at a time
+            return await complete(self.engine, system, text, max_tokens=max_tokens)
 
     # --- conversations --------------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
+from smol_chat.errors import ToolError
 from smol_chat.tools.cache import ToolCache
 from smol_chat.tools.egress import Caller, Egress
 from smol_chat.tools.files import WorkspaceFiles
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from smol_chat.tools.spec import Tool
 
 T = TypeVar("T")
+Completion = Callable[[str, str, int], Awaitable[str]]
+"""Answers one message: `(instructions, message, most tokens) -> text`."""
 
 
 class SettingsLookup(Protocol):
@@ -123,9 +126,18 @@ class ToolContext:
 
         return MailDesk(self._workbench.data_folder, self._workbench.egress, self.caller)
 
+    async def complete(self, system: str, text: str, *, max_tokens: int) -> str:
+        """Let the model that is chosen answer one message; the conversation does not learn of it.
+
+        Raises:
+            ToolError: `unavailable` without a model, `limit` where the answer was cut.
+        """
+        if self._workbench.complete is None:
+            raise ToolError("unavailable", "There is no model here to ask.")
+        return await self._workbench.complete(system, text, max_tokens)
+
     def calendar(self, folder: str = "") -> CalendarFolder:
         """The calendar: a folder the settings name, else the one in the data folder."""
-        from smol_chat.errors import ToolError
         from smol_chat.tools.calendars import CalendarFolder  # late: most calls plan nothing
 
         if folder:
@@ -192,10 +204,13 @@ class ToolWorkbench:
         resolver: Resolver | None = None,
         connector: Connector | None = None,
         sandbox: Sandbox | None = None,
+        shell: Shell | None = None,
+        allow_unisolated_shell: bool = False,
         egress: Egress | None = None,
         undo: UndoStore | None = None,
         cache_folder: Path | None = None,
         data_folder: Path | None = None,
+        complete: Completion | None = None,
     ) -> None:
         """Take what the user has set.
 
@@ -204,32 +219,34 @@ class ToolWorkbench:
             settings: finds a tool's own settings.
             network_allow: private hosts, addresses and ranges that may be reached all the same.
             result_limit: bytes of UTF-8 of a result that the model reads.
-        shell: Shell | None = None,
-        allow_unisolated_shell: bool = False,
             timeout: seconds a call may take.
             resolver: turns a host name into addresses; the system's where None.
             connector: opens a connection to a checked address; a TCP socket where None.
             sandbox: where code runs; the strongest available where None.
+            shell: where shell commands run; the strongest available where None.
+            allow_unisolated_shell: run commands also where the kernel cannot keep them from other files.
             egress: the switch and the record of what leaves; on and without a record where None.
             undo: keeps what writes replace; nothing does where None.
             cache_folder: where answers are kept for later; they end with the program where None.
             data_folder: where drafts, events and the address book are; without one there are none.
+            complete: lets a model answer one message; nothing does where None.
         """
         self.files = WorkspaceFiles(workspace, undo)
         self.egress = egress or Egress()
         self._cache_folder = cache_folder
         self.data_folder = data_folder
+        self.complete = complete
         self._caches: dict[str, ToolCache] = {}
         self.settings = settings
         self.result_limit = result_limit
-            shell: where shell commands run; the strongest available where None.
-            allow_unisolated_shell: run commands also where the kernel cannot keep them from other files.
         self.timeout = timeout
         self._network_allow = tuple(network_allow)
         self._resolver = resolver
         self._connector = connector
         self._http: GuardedClient | None = None
         self._sandbox = sandbox
+        self._shell = shell
+        self._allow_unisolated_shell = allow_unisolated_shell
         self._database: Database | None = None
 
     @property
@@ -242,8 +259,6 @@ class ToolWorkbench:
                 allow=self._network_allow, resolver=self._resolver, connector=self._connector, egress=self.egress
             )
         return self._http
-        self._shell = shell
-        self._allow_unisolated_shell = allow_unisolated_shell
 
     @property
     def database(self) -> Database:
@@ -270,17 +285,6 @@ class ToolWorkbench:
             self._caches[name] = ToolCache(None if folder is None else folder / f"{name}.json")
         return self._caches[name]
 
-    def context(
-        self, tool: Tool, *, progress: Callable[[str], None] | None = None, caller: Caller | None = None
-    ) -> ToolContext:
-        """Make the context of one call."""
-        return ToolContext(self, tool, progress, caller)
-
-    async def close(self) -> None:
-        """End what still runs; the workbench cannot be used afterwards."""
-        self.egress.close()
-        if self._sandbox is not None:
-            await self._sandbox.close()
     @property
     def shell(self) -> Shell:
         """Where shell commands run, made when first needed."""
@@ -296,3 +300,15 @@ class ToolWorkbench:
         if shell.contained:  # then the layers of the Python sandbox are there too
             return shell.name
         return f"{self.sandbox.name}, {'open shell' if self._allow_unisolated_shell else 'no shell'}"
+
+    def context(
+        self, tool: Tool, *, progress: Callable[[str], None] | None = None, caller: Caller | None = None
+    ) -> ToolContext:
+        """Make the context of one call."""
+        return ToolContext(self, tool, progress, caller)
+
+    async def close(self) -> None:
+        """End what still runs; the workbench cannot be used afterwards."""
+        self.egress.close()
+        if self._sandbox is not None:
+            await self._sandbox.close()

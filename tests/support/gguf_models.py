@@ -55,7 +55,7 @@ THINKING_TEMPLATE = """\
 
 SCRIPT_TEMPLATE = """\
 {%- if tools %}<|im_start|>system
-{% for tool in tools %}{{ tool | tojson }}
+{% for tool in tools %}{{ tool.function.name }}
 {% endfor %}<|im_end|>
 {% endif %}
 {%- set round = namespace(number=0) %}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from smol_chat.messages import JsonObject, ToolResult
 from smol_chat.tools import Tool, ToolRegistry, ToolWorkbench, run_tool
+from smol_chat.tools.context import Completion
 from smol_chat.tools.egress import Egress
 from smol_chat.tools.network import Connector
 from smol_chat.tools.undo import UndoStore
@@ -48,6 +49,7 @@ async def workbench(
     egress: Egress | None = None,
     undo: UndoStore | None = None,
     cache_folder: Path | None = None,
+    complete: Completion | None = None,
 ) -> AsyncIterator[ToolWorkbench]:
     """Make a workbench and close it."""
 
@@ -66,6 +68,7 @@ async def workbench(
         egress=egress,
         undo=undo,
         cache_folder=cache_folder,
+        complete=complete,
         data_folder=workspace.with_name(f"{workspace.name}-data"),
     )
     try:

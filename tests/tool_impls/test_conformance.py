@@ -35,6 +35,7 @@ REQUIRED: dict[str, list[str]] = {
     "database_query": ["query"],
     "send_email": ["to", "subject", "body"],
     "create_calendar_event": ["title", "start"],
+    "translate": ["text", "target_language"],
 }
 """The names and required arguments that the model was trained on."""
 
@@ -42,8 +43,8 @@ ARGUMENTS: dict[str, JsonObject] = {
     "web_search": {"query": "words"},
     "get_webpage": {"url": "http://page.test/"},
     "execute_python": {"code": "print('x' * 5000)"},
-    "read_file": {"path": "long.txt"},
     "shell_command": {"command": "cat long.txt"},
+    "read_file": {"path": "long.txt"},
     "write_file": {"path": "new.txt", "content": "text"},
     "list_directory": {"path": "."},
     "get_current_datetime": {"timezone": "Asia/Tokyo"},
@@ -51,6 +52,7 @@ ARGUMENTS: dict[str, JsonObject] = {
     "get_weather": {"location": "Oslo"},
     "http_request": {"method": "GET", "url": "http://page.test/"},
     "database_query": {"query": "SELECT line FROM lines"},
+    "translate": {"text": "Good morning", "target_language": "French"},
     "create_calendar_event": {"title": "Tea", "start": "2026-05-01T15:00"},
     "send_email": {"to": "ana@example.org", "subject": "Hello", "body": "How are you?"},
 }
@@ -105,8 +107,8 @@ async def test_a_preview_tells_something_and_changes_and_contacts_nothing(name: 
     assert bool(shown.isolation) == (the_tool(name).effect is Effect.EXECUTE)
 
 
-# The other two read a service's own form; their tests have servers that answer in it.
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("web_search", "get_weather")])
+# The others need a service that answers in its own form, or a model; their tests have these.
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("web_search", "get_weather", "translate")])
 async def test_what_the_model_reads_is_capped(name: str, tmp_path: Path) -> None:
     fill(tmp_path)
     html = "<html><title>T</title><body><article>" + "<p>Some words to read here.</p>" * 500
@@ -141,9 +143,9 @@ WAITING: dict[str, Callable[[str], JsonObject]] = {
     "get_weather": lambda url: {"location": "Oslo"},
     "http_request": lambda url: {"method": "GET", "url": url},
     "execute_python": lambda url: {"code": "while True: pass"},
+    "shell_command": lambda url: {"command": "sleep 1000"},
 }
 
-    "shell_command": lambda url: {"command": "sleep 1000"},
 
 @pytest.mark.parametrize("name", WAITING)
 async def test_a_running_call_can_be_cancelled(name: str, tmp_path: Path) -> None:
