@@ -26,6 +26,7 @@ BUDGETS: dict[str, tuple[str, float]] = {
     "stream.fake-200-5000.key_echo_p95_ms": ("<=", 40),
     "stream.fake-max-5000.lag_s": ("<=", 0.5),
     "decode_ratio.ratio": (">=", 0.97),
+    "constrained.text.ratio": ("<=", 1.1),
     "history_open.turns_500_s": ("<=", 0.3),
     "history_open.turns_5000_s": ("<=", 1.0),
     "cancel.prefill_s": ("<=", 0.2),

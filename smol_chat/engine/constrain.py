@@ -129,6 +129,11 @@ class CallWriter:
             self._open_call()
 
     @property
+    def in_call(self) -> bool:
+        """A call is being written."""
+        return self._parser.in_call
+
+    @property
     def call_is_too_long(self) -> bool:
         """The call that is being written should have ended long ago."""
         return self._call_tokens >= MOST_CALL_TOKENS

@@ -64,7 +64,8 @@ class Grammar:
 
     def choose(self, choose: Choose, piece: Callable[[int], bytes]) -> int | None:
         """Return a token that fits, chosen from the last evaluation, and accept it; None where none does."""
-        for candidates in (self._fitting(likeliest=True), self._fitting(likeliest=False)):
+        for likeliest in (True, False):
+            candidates = self._fitting(likeliest=likeliest)
             while len(candidates):
                 changed = candidates.copy()
                 token = choose(as_native(changed)) if len(changed) > 1 else int(changed["id"][0])

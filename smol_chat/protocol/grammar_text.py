@@ -44,7 +44,13 @@ class Rules:
         return self.rule(" | ".join(unique)) if unique else None
 
     def repeat(self, item: str, least: int, most: int | None) -> str:
-        """Return `item` that often; bounds beyond `MOST_REPETITIONS` are loosened."""
+        """Return `item` that often; bounds beyond `MOST_REPETITIONS` are loosened.
+
+        Raises:
+            ValueError: it may not be as often as it must. llama.cpp would make rules for it until memory is full.
+        """
+        if most is not None and most < least:
+            raise ValueError(f"{least} to {most} times")
         least = min(least, MOST_REPETITIONS)
         if most is not None and most > MOST_REPETITIONS:
             most = None

@@ -55,6 +55,8 @@ class _Parameters:
         if not pairs:
             if rest is None or most == 0:
                 return None if least else EMPTY
+            if most is not None and least > most:
+                return None
             name = f"{of('A-Za-z_')} {of('A-Za-z0-9_')}{{0,40}}"
             return self._rules.repeat(f'"<parameter=" {name} ">\\n" {rest} "\\n</parameter>\\n"', least, most)
         named: list[tuple[str, bool]] = []

@@ -118,7 +118,8 @@ def test_numbers_stay_in_their_range(schema: JsonObject) -> None:
 
 
 def test_a_range_without_any_number_leaves_the_property_out() -> None:
-    for schema in ({"type": "integer", "minimum": 5, "maximum": 4}, {"type": "number", "minimum": 5, "maximum": 4}):
+    for kind in ("integer", "number"):
+        schema: JsonObject = {"type": kind, "minimum": 5, "maximum": 4}
         assert calls(one(schema, required=False), "json", count=20) == [{}] * 20
 
 
@@ -181,6 +182,22 @@ def test_the_number_of_properties_is_bounded() -> None:
     assert {len(arguments) for arguments in calls(schema, "json", count=200)} == {2, 3}
 
 
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"minProperties": 25, "maxProperties": 15},
+        {"minProperties": 3, "maxProperties": 2, "properties": {name: {} for name in "abcd"}},
+        one({"type": "array", "minItems": 3, "maxItems": 2}),
+        one({"type": "array", "prefixItems": [True, True], "minItems": 300, "maxItems": 1}),
+        one({"type": "string", "minLength": 3, "maxLength": 2}),
+        one({"type": "object", "minProperties": 300, "maxProperties": 260}),
+    ],
+)
+def test_bounds_that_contradict_each_other_are_no_repetition(form: Form, schema: JsonObject) -> None:
+    Grammar(call_grammar([tool(schema)], form)).write(random.Random(1))
+
+
 def test_other_properties_have_other_names() -> None:
     schema: JsonObject = {
         "type": "object",
@@ -189,7 +206,7 @@ def test_other_properties_have_other_names() -> None:
         "additionalProperties": {"type": "integer"},
     }
     grammar = Grammar(call_grammar([tool(schema)], "json"))
-    seen = set()
+    seen: set[str] = set()
     for number in range(400):
         parser = StreamParser({"do_it"})
         (call,) = parser.feed("<tool_call>" + grammar.write(random.Random(number)))

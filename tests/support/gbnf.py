@@ -129,6 +129,8 @@ def _bounds(text: str) -> tuple[int, int | None]:
     if text in "*+?":
         return {"*": (0, None), "+": (1, None), "?": (0, 1)}[text]
     least, comma, most = text[1:-1].partition(",")
+    if most and int(most) < int(least):
+        raise ValueError(text)
     return int(least), int(most) if most else None if comma else int(least)
 
 
