@@ -47,7 +47,8 @@ def tune_request(assembly: Assembly, model: Path) -> JsonObject:
     settings = assembly.settings.model
     return {
         "model": str(model),
-        "context_size": settings.context,
+        "context_size": settings.context or 4096,
+        "may_shrink": settings.context == 0,
         "gpu_layers": None if settings.gpu_layers < 0 else settings.gpu_layers,
         "kv_type": settings.kv_type,
     }

@@ -31,7 +31,12 @@ class ModelSettings:
     """The model that runs on this machine."""
 
     path: str = setting("", "Name or path of a GGUF model; empty: choose one at the start.")
-    context: int = setting(4096, "Context window in tokens; more needs more memory.", minimum=512, maximum=1_048_576)
+    context: int = setting(
+        0,
+        "Context window in tokens; 0: what the model is made for, less where that does not fit into memory.",
+        minimum=0,
+        maximum=1_048_576,
+    )
     threads: int = setting(0, "Threads that compute; 0: chosen for this machine.", minimum=0, maximum=1024)
     gpu_layers: int = setting(
         -1, "Layers on a graphics processor; 0: none, -1: as many as fit.", minimum=-1, maximum=1000

@@ -47,6 +47,8 @@ class LocalOptions:
 
     context_size: int = 4096
     """Tokens; at most what the model was trained on."""
+    may_shrink: bool = False
+    """A smaller context will do where this one does not fit into memory."""
     threads: int | None = None
     """Compute threads: physical cores minus one."""
     ubatch: int | None = None

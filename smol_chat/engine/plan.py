@@ -24,6 +24,9 @@ from smol_chat.errors import EngineError
 CPU_UBATCH, GPU_UBATCH = 128, 512
 """Tokens evaluated at a time: on a processor more gain nothing, cost memory and delay progress and stopping."""
 
+SMALLER_CONTEXTS = (16_384, 8192, 4096)
+"""Tried in turn where the one a model is made for does not fit; below them a conversation with tools has no room."""
+
 GPU_SPARE_BYTES = 600_000_000
 """Of a graphics processor's memory, for its driver and the screen."""
 
@@ -56,6 +59,8 @@ class Wishes:
     """What the settings ask for; None leaves the choice to us."""
 
     context_size: int = 4096
+    may_shrink: bool = False
+    """A smaller context will do where this one does not fit."""
     threads: int | None = None
     ubatch: int | None = None
     gpu_layers: int | None = None
@@ -113,14 +118,18 @@ def decide(
     Raises:
         EngineError: it does not fit into memory; the sentence says by how much, and what would.
     """
-    context = _context(facts, wishes)
-    layers = _gpu_layers(facts, machine, wishes, context.number)
+    contexts = _contexts(facts, wishes)
+    layers = _gpu_layers(facts, machine, wishes, contexts[0].number)
     on_gpu = layers.number > 0
-    numbers = (context, _threads(machine, wishes, tuned), _ubatch(wishes, tuned, on_gpu=on_gpu), layers)
+    numbers = (_threads(machine, wishes, tuned), _ubatch(wishes, tuned, on_gpu=on_gpu), layers)
     limit = budget(machine.memory.available, jetson=bool(machine.jetson))
     on_host = _on_host(facts, machine, layers.number)
-    repacks = _repack(machine, facts, tuned, on_gpu=on_gpu)
-    plans = [_plan(facts, numbers, kv, repack, limit) for kv in _kv_types(facts, wishes) for repack in repacks]
+    plans = [
+        _plan(facts, (context, *numbers), kv, repack, limit)
+        for context in contexts
+        for kv in _kv_types(facts, wishes)
+        for repack in _repack(machine, facts, tuned, on_gpu=on_gpu)
+    ]
     refused: list[Plan] = []
     for plan in plans:
         estimate = on_host(plan.need)
@@ -164,10 +173,17 @@ def _chosen(name: str, number: int, reason: str, value: str = "") -> _Number:
     return _Number(number, Choice(name, value or f"{number:,}", reason))
 
 
-def _context(facts: ModelFacts, wishes: Wishes) -> _Number:
+def _contexts(facts: ModelFacts, wishes: Wishes) -> list[_Number]:
+    """Return the windows to try, the best first."""
     if 0 < facts.trained_context < wishes.context_size:
-        return _chosen("context", facts.trained_context, "the model was trained on no more")
-    return _chosen("context", max(1, wishes.context_size), "as model.context says")
+        first = _chosen("context", facts.trained_context, "the model was trained on no more")
+    else:
+        reason = "what the model is made for, and it fits" if wishes.may_shrink else "as model.context says"
+        first = _chosen("context", max(1, wishes.context_size), reason)
+    if not wishes.may_shrink:
+        return [first]
+    smaller = [size for size in SMALLER_CONTEXTS if size < first.number]
+    return [first, *(_chosen("context", size, "the largest that fits into memory") for size in smaller)]
 
 
 def _threads(machine: Machine, wishes: Wishes, tuned: Tuned | None) -> _Number:

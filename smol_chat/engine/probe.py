@@ -89,6 +89,7 @@ def plan_load(request: JsonObject) -> tuple[Plan, ModelFacts]:
     facts = read_model(path)
     wishes = Wishes(
         context_size=wire.number(request, "context_size"),
+        may_shrink=request.get("may_shrink") is True,
         threads=_optional(request, "threads"),
         ubatch=_optional(request, "ubatch"),
         gpu_layers=_optional(request, "gpu_layers"),

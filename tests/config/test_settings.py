@@ -44,9 +44,9 @@ WRONG = [
     ("[ui]\ntheme = 1\n", "c.toml, line 2: ui.theme must be text in quotes (got 1)."),
     (
         "[model]\ncontext = true\n",
-        "c.toml, line 2: model.context must be a whole number from 512 to 1048576 (got true).",
+        "c.toml, line 2: model.context must be a whole number from 0 to 1048576 (got true).",
     ),
-    ("[model]\ncontext = 'x'\n", 'c.toml, line 2: model.context must be a whole number from 512 to 1048576 (got "x").'),
+    ("[model]\ncontext = 'x'\n", 'c.toml, line 2: model.context must be a whole number from 0 to 1048576 (got "x").'),
     ("[model]\ntools = 'no'\n", 'c.toml, line 2: model.tools must be one of "auto", "on", "off" (got "no").'),
     ("[sampling]\nseed = -1\n", "c.toml, line 2: sampling.seed must be a whole number of at least 0 (got -1)."),
     ("[sampling]\ntemperature = nan\n", "c.toml, line 2: sampling.temperature must be a number from 0 to 5 (got nan)."),
@@ -81,7 +81,7 @@ def test_a_wrong_setting_is_named_with_its_line_and_what_it_may_be(text: str, ex
 
 
 def test_an_empty_file_and_no_file_give_the_defaults(tmp_path: Path) -> None:
-    assert load_settings(tmp_path / "config.toml").model.context == 4096
+    assert load_settings(tmp_path / "config.toml").model.context == 0
     assert parse_settings("", "c.toml").ui == Settings().ui
 
 

@@ -160,6 +160,19 @@ def test_near_the_limit_the_exact_numbers_decide() -> None:
     assert len(asked) == 1  # far from it nobody is asked
 
 
+def test_a_smaller_context_is_taken_where_that_is_allowed() -> None:
+    def shrunk(available: int) -> Plan:
+        return decide("four", FOUR_B, machine(available), Wishes(context_size=32_768, may_shrink=True))
+
+    roomy, tight = shrunk(20_000_000_000), shrunk(4_100_000_000)
+    assert (roomy.context_size, roomy.kv_type) == (32_768, "f16")
+    assert (tight.context_size, tight.kv_type) == (8192, "q8_0")
+    assert reasons(roomy)["context"][1] == "what the model is made for, and it fits"
+    assert reasons(tight)["context"][1] == "the largest that fits into memory"
+    with pytest.raises(EngineError, match="a context of 32,768 tokens needs"):
+        shrunk(3_000_000_000)
+
+
 def reasons(plan: Plan) -> dict[str, tuple[str, str]]:
     return {choice.name: (choice.value, choice.reason) for choice in plan.choices}
 
