@@ -12,13 +12,8 @@ from array import array
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from smol_chat.engine.fit import CHECKPOINT_BYTES, FEWEST_CHECKPOINTS, MOST_CHECKPOINTS
 from smol_chat.engine.llama import Llama, StateBuffer
-
-MAX_BYTES = 256 * 1024 * 1024
-"""For all checkpoints; one of a 4B hybrid model has 50 MiB."""
-
-FEWEST, MOST = 3, 8
-"""How many are kept, whatever their size: a conversation's beginning, the turn before, and this one need three."""
 
 
 @dataclass(slots=True)
@@ -32,7 +27,7 @@ class _Checkpoint:
 class Checkpoints:
     """A few copies of the state, each of the memory when it held the first `length` of its ids."""
 
-    def __init__(self, model: Llama, *, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, model: Llama, *, max_bytes: int = CHECKPOINT_BYTES) -> None:
         self._model = model
         self._max_bytes = max_bytes
         self._kept: list[_Checkpoint] = []
@@ -75,7 +70,7 @@ class Checkpoints:
             self._release(checkpoint)
 
     def _room(self, size: int) -> int:
-        return max(FEWEST, min(MOST, self._max_bytes // max(1, size)))
+        return max(FEWEST_CHECKPOINTS, min(MOST_CHECKPOINTS, self._max_bytes // max(1, size)))
 
     def _release(self, checkpoint: _Checkpoint) -> None:
         self._kept.remove(checkpoint)

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import random
+import signal
 from collections.abc import Callable
+from contextlib import aclosing
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from smol_chat.engine.checkpoints import FEWEST, Checkpoints
+from smol_chat.engine.checkpoints import Checkpoints
+from smol_chat.engine.fit import FEWEST_CHECKPOINTS
+from smol_chat.engine.local import LocalEngine
 from smol_chat.engine.prompt import Prompt
 from smol_chat.engine.snapshot import Snapshots
+from smol_chat.errors import EngineError
+from smol_chat.events import GenerationFinished
 from smol_chat.messages import AssistantMessage, JsonValue, Message, SystemMessage, ToolMessage, UserMessage
 from smol_chat.protocol import ContentDelta, ReasoningDelta, StreamParser
 from smol_chat.protocol.chat import as_chat
+from support.generations import ask, collect
+from support.gguf_models import write_hybrid_model
 from support.memory import Fresh, Memory
 from support.sliding_model import write_sliding_model
+
+MakeEngine = Callable[..., LocalEngine]
 
 SYSTEM = SystemMessage("You are a careful assistant who answers in few words, and never invents anything at all. " * 3)
 LONG = "The quick brown fox jumps over the lazy dog near the old river bank. " * 12
@@ -124,7 +136,7 @@ class TestCheckpoints:
         for token in some_ids(20):
             assert memory.model.evaluate((token,), abortable=False)
             checkpoints.save(pinned=(3, 7))
-        assert len(checkpoints.lengths) == FEWEST
+        assert len(checkpoints.lengths) == FEWEST_CHECKPOINTS
         assert {3, 7, 20} == set(checkpoints.lengths)
 
     def test_one_of_other_ids_is_never_restored(self, hybrid_model: Path) -> None:
@@ -285,3 +297,65 @@ def test_two_hundred_turns_of_whims_never_change_an_answer(
         walk.turn()
     assert walk.asked > 20_000
     assert walk.reused / walk.asked > 0.6
+
+
+def worker_memory(engine: LocalEngine) -> int:
+    """Return the kilobytes the worker holds."""
+    status = Path(f"/proc/{engine.worker_pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
+
+
+class TestWarmEngine:
+    async def test_a_question_that_comes_meanwhile_is_answered_like_any_other(
+        self, local_engine: MakeEngine, hybrid_model: Path
+    ) -> None:
+        engine, fresh = local_engine(hybrid_model), local_engine(hybrid_model)
+        await engine.start()
+        for number in range(10):
+            await engine.warm(ask(SYSTEM, UserMessage(LONG * number), AssistantMessage("Yes.")))
+            request = ask(SYSTEM, f"Question {number}?", max_tokens=6)
+            assert (await collect(engine, request)).text == (await collect(fresh, request)).text
+
+    async def test_stopping_works_while_it_reads_ahead(self, local_engine: MakeEngine, smol_model: Path) -> None:
+        engine = local_engine(smol_model)
+        await engine.start()
+        await engine.warm(ask(SYSTEM, UserMessage(LONG * 5), AssistantMessage("Yes.")))
+        async with aclosing(engine.generate(ask("Hello.", max_tokens=None))) as events:
+            stopping = asyncio.ensure_future(engine.stop())
+            seen = [event async for event in events]
+            await stopping
+        assert isinstance(seen[-1], GenerationFinished)
+        assert (await collect(engine, ask("Hello.", max_tokens=2))).finished.reason == "length"
+
+    async def test_a_conversation_the_template_refuses_harms_nobody(
+        self, local_engine: MakeEngine, tmp_path: Path
+    ) -> None:
+        path = write_hybrid_model(tmp_path / "m.gguf", template="{{ raise_exception('no') }}")
+        engine = local_engine(path)
+        await engine.warm(ask(SYSTEM))
+        with pytest.raises(EngineError, match="template"):
+            await collect(engine, ask("Hello."))
+
+    async def test_memory_stays_flat_and_crashes_change_nothing(
+        self, local_engine: MakeEngine, hybrid_model: Path
+    ) -> None:
+        engine, fresh = local_engine(hybrid_model), Fresh(hybrid_model)
+        builder = Memory(hybrid_model).prompts
+        whims, sizes = random.Random(3), list[int]()
+        history: list[Message] = [SYSTEM]
+        for number in range(120):
+            if number == 20:
+                assert engine.worker_pid is not None
+                os.kill(engine.worker_pid, signal.SIGKILL)
+            history = [SYSTEM] if number % 10 == 0 else history
+            history.append(UserMessage("".join(whims.choices("fox and hen\n", k=whims.randint(1, 200)))))
+            said = (await collect(engine, ask(*history, max_tokens=6))).text
+            if number % 10 == 0:  # nothing of the model's own is in the history: its ids are known
+                ids = builder.build(as_chat(history), []).ids
+                pieces = [builder._vocabulary.piece(token) for token in fresh.continuation(ids, 6)]
+                assert said == b"".join(pieces).decode("utf-8", "replace")
+            history.append(answer(said))
+            await engine.warm(ask(*history))
+            if number >= 40:
+                sizes.append(worker_memory(engine))
+        assert max(sizes) - sizes[0] < 4096
