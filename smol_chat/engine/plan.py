@@ -178,7 +178,7 @@ def _contexts(facts: ModelFacts, wishes: Wishes) -> list[_Number]:
     if 0 < facts.trained_context < wishes.context_size:
         first = _chosen("context", facts.trained_context, "the model was trained on no more")
     else:
-        reason = "what the model is made for, and it fits" if wishes.may_shrink else "as model.context says"
+        reason = "chosen for this model, and it fits" if wishes.may_shrink else "as model.context says"
         first = _chosen("context", max(1, wishes.context_size), reason)
     if not wishes.may_shrink:
         return [first]

@@ -13,7 +13,7 @@ from smol_chat.config import load_settings
 from smol_chat.engine.plan import Tuned
 from smol_chat.engine.tuning import tuned_for
 from smol_chat.models.catalogue import CATALOGUE
-from support.gguf_models import write_hybrid_model
+from support.gguf_models import write_hybrid_model, write_scripted_model
 from support.hub_server import HubServer, serve_hub
 from support.program import Program
 
@@ -85,6 +85,20 @@ def test_info_knows_a_hybrid_model(program: Program) -> None:
         "4: 1 with attention (2 heads, 1 for keys and values), 3 recurrent"
         in program("models", "info", str(model)).stdout
     )
+
+
+def test_a_sibling_for_long_conversations_gets_its_whole_window(program: Program) -> None:
+    folder = program.data_dir / "models"
+    folder.mkdir(parents=True)
+    write_scripted_model(folder / "smol-tools-4b-16k-Q4_K_M.gguf", [["Hello"]], context_size=65_536)
+    write_scripted_model(folder / "unknown.gguf", [["Hello"]], context_size=65_536)
+
+    def context(name: str) -> str:
+        checks = json.loads(program("doctor", "--json", "--model", name).stdout)["checks"]
+        return next(check["detail"] for check in checks if check["name"] == "context")
+
+    assert context("smol-tools-4b-16k") == "16,384: chosen for this model, and it fits"
+    assert context("unknown") == "4,096: chosen for this model, and it fits"
 
 
 def test_a_model_is_removed_when_that_is_wanted(program: Program, scripted_model: Path) -> None:

@@ -167,7 +167,7 @@ def test_a_smaller_context_is_taken_where_that_is_allowed() -> None:
     roomy, tight = shrunk(20_000_000_000), shrunk(4_100_000_000)
     assert (roomy.context_size, roomy.kv_type) == (32_768, "f16")
     assert (tight.context_size, tight.kv_type) == (8192, "q8_0")
-    assert reasons(roomy)["context"][1] == "what the model is made for, and it fits"
+    assert reasons(roomy)["context"][1] == "chosen for this model, and it fits"
     assert reasons(tight)["context"][1] == "the largest that fits into memory"
     with pytest.raises(EngineError, match="a context of 32,768 tokens needs"):
         shrunk(3_000_000_000)
