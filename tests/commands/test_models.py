@@ -95,7 +95,7 @@ def test_a_sibling_for_long_conversations_gets_its_whole_window(program: Program
 
     def context(name: str) -> str:
         checks = json.loads(program("doctor", "--json", "--model", name).stdout)["checks"]
-        return next(check["detail"] for check in checks if check["name"] == "context")
+        return str(next(check["detail"] for check in checks if check["name"] == "context"))
 
     assert context("smol-tools-4b-16k") == "16,384: chosen for this model, and it fits"
     assert context("unknown") == "4,096: chosen for this model, and it fits"
