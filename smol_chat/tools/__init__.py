@@ -11,7 +11,7 @@ from smol_chat.tools.database.runner import QueryLimits
 from smol_chat.tools.database.statements import reads_only
 from smol_chat.tools.egress import Passage
 from smol_chat.tools.files import Entry
-from smol_chat.tools.network import HttpResponse
+from smol_chat.tools.http_response import HttpResponse
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.run import preview_call, run_tool
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome, ShellLimits, ShellOutcome

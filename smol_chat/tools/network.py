@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import json
 import re
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from smol_chat import __version__
 from smol_chat.errors import ToolError
-from smol_chat.messages import JsonValue
 from smol_chat.tools.addresses import AllowList
 from smol_chat.tools.egress import Caller, Egress, Passage
+from smol_chat.tools.http_response import HttpResponse, media_type
 
 if TYPE_CHECKING:
     import ssl
@@ -37,80 +36,6 @@ _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 _REDIRECT_CODES = frozenset((301, 302, 303, 307, 308))
 _HARMLESS = frozenset(("accept", "accept-language", "user-agent"))
 """Headers that may go on to another origin; any other could be a secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """A whole answer. `url` is where it came from after redirects."""
-
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    """Names in lower case."""
-    content: bytes
-
-    @property
-    def host(self) -> str:
-        """Host the answer came from."""
-        return _host(_parsed(self.url))
-
-    @property
-    def media_type(self) -> str:
-        """The content type without its parameters, in lower case; empty where the server told none."""
-        return _media_type(self.headers)
-
-    @property
-    def charset(self) -> str | None:
-        """The encoding the content type names."""
-        for parameter in self.headers.get("content-type", "").split(";")[1:]:
-            name, _, value = parameter.partition("=")
-            if name.strip().lower() == "charset":
-                return value.strip(" \"'")
-        return None
-
-    @property
-    def text(self) -> str:
-        """The content as text: by the charset it names, else UTF-8, else Latin-1."""
-        from smol_chat.tools.text import decode
-
-        try:
-            return self.content.decode(self.charset or "utf-8")
-        except (UnicodeDecodeError, LookupError, ValueError):
-            return decode(self.content).text
-
-    @property
-    def binary(self) -> str | None:
-        """What the content is where it is no text, else None."""
-        from smol_chat.tools.text import binary_kind
-
-        return binary_kind(self.content)
-
-    def json(self) -> JsonValue:
-        """Return the content as JSON.
-
-        Raises:
-            ToolError: `failed` where it is none.
-        """
-        try:
-            return cast("JsonValue", json.loads(self.content))
-        except (ValueError, RecursionError):
-            raise ToolError("failed", f"{self.host} did not answer with JSON.") from None
-
-    def require_success(self) -> None:
-        """Fail unless the status says that it went well.
-
-        Raises:
-            ToolError: `not_found`, `unavailable` or `failed` with the status.
-        """
-        if self.status < 400:
-            return
-        if self.status in (404, 410):
-            raise ToolError("not_found", f"{self.host} has no such page (HTTP {self.status}).")
-        if self.status == 429:
-            raise ToolError("unavailable", f"{self.host} refuses more requests for now (HTTP 429); try again later.")
-        if self.status >= 500:
-            raise ToolError("unavailable", f"{self.host} has a problem of its own (HTTP {self.status}).")
-        raise ToolError("failed", f"{self.host} refused the request (HTTP {self.status}).")
 
 
 class GuardedClient:
@@ -389,10 +314,6 @@ def _origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, _host(url), _port(url)
 
 
-def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 async def _received(url: str, answer: httpcore.Response, wanted: _Wanted, *, bodyless: bool) -> HttpResponse:
     headers: dict[str, str] = {}
     for name, value in answer.headers:
@@ -403,9 +324,9 @@ async def _received(url: str, answer: httpcore.Response, wanted: _Wanted, *, bod
     redirected = answer.status in _REDIRECT_CODES and "location" in headers
     if bodyless or redirected:
         return response
-    media_type = _media_type(headers)
-    if answer.status < 400 and wanted.media_types and media_type and not media_type.startswith(wanted.media_types):
-        raise ToolError("failed", f"{url} is {media_type}, which cannot be read as text.")
+    kind = media_type(headers)
+    if answer.status < 400 and wanted.media_types and kind and not kind.startswith(wanted.media_types):
+        raise ToolError("failed", f"{url} is {kind}, which cannot be read as text.")
     return HttpResponse(url, answer.status, headers, await _body(answer, headers, wanted.max_bytes, response.host))
 
 

@@ -139,3 +139,33 @@ async def test_a_line_break_in_a_name_does_not_make_two_entries(tmp_path: Path) 
         content = (await call(bench, "list_directory", path=".")).content
     assert len(content.split("\n")) == 1
     assert content.startswith("a\\nb\\x1b[31m  0 B")
+
+
+async def test_create_writes_a_new_file_and_refuses_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    write = the_tool("write_file")
+    async with workbench(tmp_path) as bench:
+        refused = failure(await call(bench, "write_file", path="a.txt", content="new", mode="create"))
+        shown = await preview_call(write, {"path": "a.txt", "content": "new", "mode": "create"}, bench)
+        made = await call(bench, "write_file", path="b.txt", content="new", mode="create")
+    assert refused == ("failed", "'a.txt' is there already, and the mode is create: nothing was written.")
+    assert shown.summary == "This call would fail: 'a.txt' is there already, and the mode is create."
+    assert made.content.startswith("Created b.txt")
+    assert ((tmp_path / "a.txt").read_text(), (tmp_path / "b.txt").read_text()) == ("old", "new")
+
+
+async def test_a_long_file_says_how_to_read_on(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("line\n" * 1000)
+    async with workbench(tmp_path, result_limit=1000) as bench:
+        result = await call(bench, "read_file", path="a.txt")
+        part = await call(bench, "read_file", path="a.txt", start_line=999)
+    assert result.content.startswith("[1,000 lines; it is longer than one result: start_line and end_line read on]\n")
+    assert part.content == "[lines 999 to 1,000 of 1,000]\nline\nline\n"
+
+
+async def test_a_document_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "image.docx").write_bytes(b"\x89PNG\r\n")
+    (tmp_path / "archive").write_bytes(b"PK\x03\x04 and more")
+    async with workbench(tmp_path) as bench:
+        assert failure(await call(bench, "read_file", path="image.docx"))[1].endswith("is a PNG image, not text.")
+        assert "ZIP archive" in failure(await call(bench, "read_file", path="archive"))[1]

@@ -11,7 +11,8 @@ import httpcore
 import pytest
 
 from smol_chat.errors import ToolError
-from smol_chat.tools.network import GuardedClient, HttpResponse
+from smol_chat.tools.http_response import HttpResponse
+from smol_chat.tools.network import GuardedClient
 from support.http_servers import Reply, Request, serve
 from support.tool_context import Names
 
