@@ -136,7 +136,8 @@ class Bubblewrap:
             arguments += ["--symlink", str(Path(path).readlink()), path] if link else ["--ro-bind-try", path, path]
         for path in SYSTEM_FILES:
             arguments += ["--ro-bind-try", path, path]
-        arguments += ["--proc", "/proc", "--dev", "/dev"]
+        # Read-only, or the administrator's commands could change settings of the kernel that hold for all.
+        arguments += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
         for folder in ("/tmp", "/dev/shm"):
             arguments += [*(("--size", str(_PRIVATE_BYTES)) if "--size" in self.options else ()), "--tmpfs", folder]
         arguments += ["--bind", str(workspace), str(workspace), "--chdir", str(workspace), "--seccomp", "{filter}"]
