@@ -464,4 +464,188 @@ else: print("never")
 print(i, "big" if i > 3 else "small", not i, i and 0 or 5, 1 < i < 10, None is None, [] or "empty")
 lookup = lambda *a, **k: (a, k); print(lookup(1, b=2)); del lookup; print(ascii("é"), iter([1]).__next__(), next(iter([]), "end"))
 """,
+    "compound interest": """
+balance = 1000.0
+for year in range(1, 6):
+    balance *= 1.05
+    print(f"{year:>2} {balance:>10,.2f}")
+""",
+    "loan payments": """
+def payment(principal, rate, months):
+    monthly = rate / 12
+    return principal * monthly / (1 - (1 + monthly) ** -months)
+for rate in (0.03, 0.045, 0.06):
+    print(f"{rate:.1%}: {payment(250_000, rate, 360):.2f}")
+""",
+    "primes": """
+def sieve(limit):
+    flags = bytearray([1]) * (limit + 1)
+    flags[0:2] = b"\\0\\0"
+    for n in range(2, int(limit ** 0.5) + 1):
+        if flags[n]:
+            flags[n * n :: n] = bytes(len(range(n * n, limit + 1, n)))
+    return [n for n, flag in enumerate(flags) if flag]
+print(sieve(60), len(sieve(10_000)))
+""",
+    "word count": """
+from collections import Counter
+text = "the cat and the dog and the bird"
+for word, count in Counter(text.split()).most_common(3):
+    print(word, count)
+""",
+    "average of columns": """
+import csv, io, statistics
+rows = list(csv.DictReader(io.StringIO("name,age,pay\\nana,30,10.5\\nbo,41,20\\ncy,25,15.25\\n")))
+for column in ("age", "pay"):
+    values = [float(row[column]) for row in rows]
+    print(column, statistics.mean(values), statistics.median(values), round(statistics.stdev(values), 4))
+""",
+    "group by": """
+from itertools import groupby
+from operator import itemgetter
+sales = [("a", 3), ("b", 5), ("a", 4), ("c", 1), ("b", 2)]
+for key, group in groupby(sorted(sales), key=itemgetter(0)):
+    print(key, sum(amount for _, amount in group))
+""",
+    "json report": """
+import json
+data = json.loads('{"items": [{"name": "pen", "price": 1.5, "n": 4}, {"name": "ink", "price": 7, "n": 1}]}')
+data["total"] = sum(item["price"] * item["n"] for item in data["items"])
+print(json.dumps(data, indent=2, sort_keys=True))
+""",
+    "ages": """
+from datetime import date, timedelta
+born, today = date(1990, 5, 17), date(2024, 2, 29)
+age = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+print(age, (today - born).days, today + timedelta(weeks=3), today.strftime("%A %d %B %Y"), today.isocalendar()[1])
+""",
+    "time zones": """
+from datetime import datetime, timezone
+from zoneinfo import ZoneInfo
+noon = datetime(2024, 7, 1, 12, tzinfo=timezone.utc)
+for name in ("Europe/Oslo", "Asia/Tokyo", "America/New_York"):
+    print(name, noon.astimezone(ZoneInfo(name)).isoformat())
+""",
+    "money": """
+from decimal import Decimal, ROUND_HALF_UP
+prices = [Decimal("19.99"), Decimal("5.01"), Decimal("0.10")]
+net = sum(prices)
+tax = (net * Decimal("0.19")).quantize(Decimal("0.01"), ROUND_HALF_UP)
+print(net, tax, net + tax)
+""",
+    "fractions": """
+from fractions import Fraction
+total = Fraction(1, 3) + Fraction(1, 6) - Fraction("0.25")
+print(total, float(total), total.limit_denominator(3), Fraction(22, 7) > 3)
+""",
+    "matrix": """
+a, b = [[1, 2], [3, 4]], [[5, 6], [7, 8]]
+product = [[sum(x * y for x, y in zip(row, column)) for column in zip(*b)] for row in a]
+print(product, [list(row) for row in zip(*product)], a[0][0] * a[1][1] - a[0][1] * a[1][0])
+""",
+    "quadratic": """
+import cmath
+for a, b, c in ((1, -3, 2), (1, 2, 5), (2, 4, 2)):
+    root = cmath.sqrt(b * b - 4 * a * c)
+    print([complex(round(z.real, 3), round(z.imag, 3)) for z in ((-b + root) / (2 * a), (-b - root) / (2 * a))])
+""",
+    "regular expressions": """
+import re
+log = "2024-01-02 ERROR disk 91%\\n2024-01-03 INFO ok\\n2024-01-04 ERROR disk 95%"
+for found in re.finditer(r"^(\\S+) ERROR (\\w+) (?P<share>\\d+)%$", log, re.M):
+    print(found[1], found.group("share"), found.span())
+print(re.sub(r"(\\d+)%", lambda m: f"{int(m[1]) / 100}", log).splitlines()[0])
+""",
+    "binary search": """
+import bisect
+grades = [60, 70, 80, 90]
+print([("F", "D", "C", "B", "A")[bisect.bisect(grades, score)] for score in (33, 60, 77, 90, 100)])
+""",
+    "shortest path": """
+import heapq
+graph = {"a": {"b": 4, "c": 1}, "b": {"d": 1}, "c": {"b": 2, "d": 5}, "d": {}}
+best, queue = {"a": 0}, [(0, "a")]
+while queue:
+    cost, node = heapq.heappop(queue)
+    for other, step in graph[node].items():
+        if cost + step < best.get(other, float("inf")):
+            best[other] = cost + step
+            heapq.heappush(queue, (best[other], other))
+print(best)
+""",
+    "fibonacci with a cache": """
+from functools import lru_cache
+@lru_cache(maxsize=None)
+def fib(n):
+    return n if n < 2 else fib(n - 1) + fib(n - 2)
+print(fib(90), fib.cache_info().misses)
+""",
+    "knapsack": """
+items = [(60, 10), (100, 20), (120, 30)]
+best = [0] * 51
+for value, weight in items:
+    for room in range(50, weight - 1, -1):
+        best[room] = max(best[room], best[room - weight] + value)
+print(best[50])
+""",
+    "roman numerals": """
+def roman(n):
+    out = ""
+    for value, sign in ((1000, "M"), (900, "CM"), (500, "D"), (400, "CD"), (100, "C"), (90, "XC"), (50, "L"), (40, "XL"), (10, "X"), (9, "IX"), (5, "V"), (4, "IV"), (1, "I")):
+        count, n = divmod(n, value)
+        out += sign * count
+    return out
+print([roman(n) for n in (4, 9, 1990, 2024)])
+""",
+    "caesar": """
+from string import ascii_lowercase as letters
+table = str.maketrans(letters, letters[3:] + letters[:3])
+print("attack at dawn".translate(table), "café".encode("utf-8").hex(), bytes.fromhex("c3a9").decode())
+""",
+    "temperature table": """
+print(f"{'C':>6} | {'F':>6}")
+print("-" * 15)
+for celsius in range(-10, 41, 10):
+    print(f"{celsius:>6} | {celsius * 9 / 5 + 32:>6.1f}")
+""",
+    "seeded dice": """
+import random
+random.seed(42)
+rolls = [random.randint(1, 6) + random.randint(1, 6) for _ in range(1000)]
+print(sum(rolls), rolls[:5], sorted(random.sample(range(50), 6)), random.choice("abc"))
+""",
+    "linear regression": """
+import statistics
+x, y = [1, 2, 3, 4, 5], [2.1, 3.9, 6.2, 7.8, 10.1]
+slope, intercept = statistics.linear_regression(x, y)
+print(round(slope, 4), round(intercept, 4), round(statistics.correlation(x, y), 5))
+""",
+    "calendar": """
+import calendar
+print(calendar.month(2024, 2))
+print([year for year in range(1896, 1913) if calendar.isleap(year)], calendar.monthrange(2023, 2))
+""",
+    "stack machine": """
+import operator
+OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+def evaluate(text):
+    stack = []
+    for token in text.split():
+        if token in OPERATIONS:
+            right, left = stack.pop(), stack.pop()
+            stack.append(OPERATIONS[token](left, right))
+        else:
+            stack.append(float(token))
+    return stack.pop()
+print(evaluate("3 4 + 2 *"), evaluate("5 1 2 + 4 * + 3 -"))
+""",
+    "sets and permutations": """
+from itertools import combinations, permutations
+print(sorted({"a", "b"} | {"b", "c"}), {1, 2} < {1, 2, 3}, ["".join(p) for p in permutations("abc")][:4], len(list(combinations(range(10), 3))))
+""",
+    "text wrapped": """
+import textwrap
+print(textwrap.fill("The quick brown fox jumps over the lazy dog and runs away.", 24, initial_indent="* ", subsequent_indent="  "))
+print(textwrap.shorten("one two three four five", 15))
+""",
 }

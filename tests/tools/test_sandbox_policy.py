@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
+from smol_chat.tools.sandbox.layers import Layers
 from smol_chat.tools.sandbox.process import ProcessSandbox
 from support.sandbox_escapes import ESCAPES, HOOKS, NEWER, PRELUDE
 from support.sandbox_programs import PROGRAMS
@@ -169,3 +171,44 @@ async def test_an_import_that_is_not_there_says_what_is(sandbox: ProcessSandbox)
     assert "No module named 'requests' here. There are: abc, bisect," in outcome.error
     outcome = await run(sandbox, "from json import decoder")
     assert "cannot import name 'decoder' from 'json'" in outcome.error
+
+
+NUMPY = [
+    ("import numpy as np\na = np.arange(6.).reshape(2, 3)\na[0] = 5\na += 1\nprint(a.mean(), a.T.shape)", "5.5 (3, 2)"),
+    (
+        "import numpy as np\nprint(np.linalg.svd(np.eye(3))[1].tolist(), np.fft.fft([1, 0]).real)",
+        "[1.0, 1.0, 1.0] [1. 1.]",
+    ),
+    ("from numpy.random import default_rng\nprint(default_rng(1).integers(0, 9, 3).shape)", "(3,)"),
+    ("import numpy as np\nprint(np.polyfit([0, 1, 2], [1, 3, 5], 1).round(6), np.std([1, 3]))", "[2. 1.] 1.0"),
+]
+
+
+@pytest.mark.parametrize(("code", "printed"), NUMPY)
+async def test_numpy_works_where_the_kernel_locks_the_process(code: str, printed: str, sandbox: ProcessSandbox) -> None:
+    outcome = await run(sandbox, code)
+    assert (outcome.error, outcome.output) == ("", f"{printed}\n")
+
+
+async def test_numpy_is_not_there_where_only_the_language_policy_holds() -> None:
+    sandbox = ProcessSandbox(layers=Layers())
+    outcome = await run(sandbox, "import numpy")
+    await sandbox.close()
+    assert "No module named 'numpy' here." in outcome.error
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import numpy as np\nnp.fromfile('/etc/passwd', dtype='S1')",
+        "import numpy as np\nnp.loadtxt('/etc/passwd', dtype=str)",
+        "import numpy as np\nnp.save('/tmp/attack', [1])",
+        "import numpy as np\nnp.memmap('/tmp/attack', mode='w+', shape=4)",
+        "import numpy as np\nnp.load('/etc/passwd', allow_pickle=True)",
+    ],
+)
+async def test_through_numpy_no_file_is_reached(code: str, sandbox: ProcessSandbox) -> None:
+    outcome = await run(sandbox, code)
+    assert outcome.ended == "error"
+    assert "root:" not in outcome.output + outcome.error
+    assert not Path("/tmp/attack").exists()
