@@ -242,6 +242,8 @@ class Assembly:
             ubatch=model.ubatch or None,
             gpu_layers=None if model.gpu_layers < 0 else model.gpu_layers,
             kv_type=model.kv_type,
+            adapter=str(Path(model.adapter).expanduser().absolute()) if model.adapter else "",
+            adapter_scale=model.adapter_scale,
             tuning_file=str(self.paths.tuning),
         )
 

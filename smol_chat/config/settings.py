@@ -47,6 +47,8 @@ class ModelSettings:
         "Precision of the context in memory; q8_0 takes half as much; auto: q8_0 only where f16 does not fit.",
         choices=("auto", "f16", "q8_0"),
     )
+    adapter: str = setting("", "LoRA adapter (GGUF) that changes the model's weights; empty: none.")
+    adapter_scale: float = setting(1.0, "How strongly the adapter changes them.", minimum=-10, maximum=10)
     tools: Literal["auto", "on", "off"] = setting(
         "auto", "Offer the tools to the model; auto: when its chat template knows tools.", choices=("auto", "on", "off")
     )

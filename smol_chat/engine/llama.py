@@ -226,6 +226,22 @@ class Llama:
         lib.llama_model_desc(self._model, buffer, len(buffer))
         return buffer.value.decode("utf-8", "replace").replace(" ?B", "")  # a size it has no name for
 
+    def adapt(self, path: Path, scale: float) -> None:
+        """Add a LoRA adapter's changes, times `scale`, to the weights.
+
+        Raises:
+            ModelFileError: it does not belong to this model.
+        """
+        self._log.reason()
+        adapter = lib.llama_adapter_lora_init(self._model, os.fsencode(path))
+        adapters = (lib.llama_adapter_lora_p_ctypes * 1)(adapter)
+        scales = (ctypes.c_float * 1)(scale)
+        if not adapter or lib.llama_set_adapters_lora(self._context, adapters, 1, scales) != 0:
+            raise ModelFileError(
+                _because(f"The adapter {path.name!r} cannot be used with this model", self._log)
+                + " Name one that was made for it in model.adapter, or none."
+            )
+
     def version(self) -> str:
         """Return what changes when another build of llama.cpp may write its state differently."""
         return f"{llama_cpp.__version__} {lib.llama_print_system_info().decode('utf-8', 'replace')}"

@@ -57,6 +57,9 @@ class LocalOptions:
     """Layers on the GPU, where llama.cpp was built for one: as many as fit."""
     kv_type: Literal["auto", "f16", "q8_0"] = "auto"
     """Precision of keys and values: f16, or q8_0 where only that fits."""
+    adapter: str = ""
+    """A LoRA adapter's GGUF file; empty for none."""
+    adapter_scale: float = 1.0
     tuning_file: str | None = None
     """Where measurements of this machine are remembered."""
 

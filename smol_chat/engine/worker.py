@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from smol_chat.engine import wire
+from smol_chat.engine.adapter import check_adapter_file
 from smol_chat.engine.probe import plan_load
 from smol_chat.errors import ContextOverflowError, EngineError, SmolChatError
 from smol_chat.messages import JsonObject, JsonValue
@@ -123,6 +124,7 @@ class Worker:
         self._abort = AbortFlag()
         model = self._model = Llama(path, options, LogTail(), self._abort)
         self._prompts = PromptBuilder(model)
+        _adapt(model, job)
         self._cache = _cache(model, path, options, job)
         self._grammars = CallGrammars(model, self._prompts.call_form)
         self._send(
@@ -227,8 +229,16 @@ def _cache(model: Llama, path: Path, options: LoadOptions, job: JsonObject) -> T
     folder = job.get("snapshots")
     if not isinstance(folder, str):
         return TurnCache(model)
-    parts = (model.version(), options.kv_type, options.gpu_layers)
-    return TurnCache(model, Snapshots(Path(folder), fingerprint([path], parts)))
+    adapter = wire.text(job, "adapter")
+    files = [path, Path(adapter)] if adapter else [path]
+    parts = (model.version(), options.kv_type, options.gpu_layers, wire.real(job, "adapter_scale"))
+    return TurnCache(model, Snapshots(Path(folder), fingerprint(files, parts)))
+
+
+def _adapt(model: Llama, job: JsonObject) -> None:
+    if adapter := wire.text(job, "adapter"):
+        check_adapter_file(Path(adapter))
+        model.adapt(Path(adapter), wire.real(job, "adapter_scale"))
 
 
 def _where(plan: Plan, layers: int) -> str:
