@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smol_chat.errors import ToolError
 from support.tool_context import call, failure, workbench
-from tool_impls.calculate import _evaluate, _shown
+from tool_impls._arithmetic import evaluate, shown
 
 
 @pytest.mark.parametrize(
@@ -154,14 +154,14 @@ async def test_what_has_no_result_says_so(expression: str, tmp_path: Path) -> No
 @given(st.text(alphabet="0123456789.+-*/%()^!eE, sqrtpimaxlogfc", max_size=60))
 def test_any_text_gives_a_number_or_one_sentence(text: str) -> None:
     try:
-        assert _shown(_evaluate(text))
+        assert shown(evaluate(text))
     except ToolError as error:
         assert error.message.endswith(".")
 
 
 @given(st.integers(-(10**30), 10**30), st.integers(-(10**30), 10**30))
 def test_whole_numbers_are_exact(a: int, b: int) -> None:
-    assert _evaluate(f"({a}) * ({b}) - ({a})") == a * b - a
+    assert evaluate(f"({a}) * ({b}) - ({a})") == a * b - a
 
 
 @pytest.mark.parametrize(
@@ -271,4 +271,4 @@ async def test_what_would_blow_up_is_refused_in_any_form(expression: str, tmp_pa
 @settings(max_examples=200, deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**9), max_value=10**9))
 def test_a_decimal_stays_what_it_was(number: Decimal) -> None:
-    assert Decimal(_shown(_evaluate(f"({number}) + 1 - 1"))) == number
+    assert Decimal(shown(evaluate(f"({number}) + 1 - 1"))) == number
