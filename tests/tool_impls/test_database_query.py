@@ -377,7 +377,7 @@ ATTACKS = [
     "SELECT " + "(" * 5000 + "1" + ")" * 5000,
     "SELECT " + "+".join(["1"] * 5000),
     " UNION ALL ".join(["SELECT 1"] * 2000),
-    "SELECT * FROM people WHERE name LIKE '" + "%a" * 4000 + "'",
+    "SELECT * FROM people WHERE name LIKE '" + "%a" * 30_000 + "'",
     "SELECT '" + "x" * 200_000 + "'",
 ]
 
