@@ -19,6 +19,8 @@ from smol_chat.commands.output import TextOutput
 from smol_chat.errors import UsageError
 from smol_chat.events import ContentDelta, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.messages import FinishReason, Timings, Usage
+from smol_chat.tools import ToolRegistry
+from support.gguf_models import THINKING_TEMPLATE, write_hybrid_model
 from support.on_terminal import OnTerminal
 from support.program import Program
 
@@ -65,6 +67,35 @@ def test_with_every_call_allowed_the_answer_is_printed_and_the_work_done(
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == "I will work it out.\nIt is 42.\n"
     assert (program.workspace / "answer.txt").read_text() == "42"
+
+
+def test_with_no_tool_to_choose_a_call_is_malformed(program: Program, scripted_model: Path) -> None:
+    run = program("ask", "6*7?", "--tool-choice", "none", "--json", model=scripted_model)
+    events = lines(run)
+    assert run.returncode == 0
+    assert {event["kind"] for event in events if event["type"] == "malformed_call"} == {"unknown_tool"}
+    assert not [event for event in events if event["type"] == "tool_call"]
+
+
+def test_a_demanded_tool_is_called_by_a_model_that_writes_noise(program: Program, tmp_path: Path) -> None:
+    others = [name for name in ToolRegistry.load().names() if name != "get_current_datetime"]
+    config = tmp_path / "few.toml"
+    config.write_text(f"[tools]\ndisabled = {json.dumps(others)}\n[sampling]\nmax_tokens = 300\n")
+    template = THINKING_TEMPLATE.replace("<think>\n{% endif %}", "{% endif %}")
+    noise = write_hybrid_model(tmp_path / "noise.gguf", template=template)
+    options = ("--tool-choice", "get_current_datetime", "--max-rounds", "1", "--seed", "5", "--json")
+    run = program("ask", "Hi", *options, "--config", str(config), model=noise)
+    call = next(event for event in lines(run) if event["type"] in ("tool_call", "malformed_call"))
+    assert (call["type"], call["name"]) == ("tool_call", "get_current_datetime")
+
+
+def test_only_a_tool_that_is_there_can_be_demanded(program: Program, scripted_model: Path) -> None:
+    run = program("ask", "6*7?", "--tool-choice", "calculator", model=scripted_model)
+    assert run.returncode == 2
+    assert "There is no tool 'calculator'" in run.stderr and "did you mean calculate?" in run.stderr
+    run = program("ask", "6*7?", "--tool-choice", "calculate", "--no-tools", model=scripted_model)
+    assert run.returncode == 2
+    assert "not allowed with argument" in run.stderr
 
 
 def test_a_conversation_goes_on_and_can_be_shown(program: Program, scripted_model: Path) -> None:

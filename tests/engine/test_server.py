@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -207,6 +208,20 @@ class TestToolCalls:
 
 
 class TestRequests:
+    @pytest.mark.parametrize(
+        ("choice", "sent"),
+        [
+            ("auto", None),
+            ("none", "none"),
+            ("required", "required"),
+            ("get_weather", {"type": "function", "function": {"name": "get_weather"}}),
+        ],
+    )
+    async def test_say_whether_a_tool_is_to_be_called(self, choice: str, sent: JsonValue) -> None:
+        async with serving(Stream([*content("a"), *finish()])) as (server, engine):
+            await collect(engine, replace(ask("Hi", tools=(TOOL,)), tool_choice=choice))
+        assert server.requests[0].get("tool_choice") == sent
+
     async def test_hold_the_conversation_the_tools_and_the_sampling(self) -> None:
         history = (
             AssistantMessage("", "Look.", (ToolCall("call_1", "get_weather", {"location": "Ås"}),)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import sys
 from pathlib import Path
+from typing import cast
 
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
@@ -36,7 +37,8 @@ class Native:
         self.vocabulary = Vocabulary(self._model)
 
     def grammar(self, source: str) -> Grammar:
-        grammar = Grammar.parse(source, self._handle, None, self.vocabulary.size, self.vocabulary.invisible)
+        context = cast(lib.llama_context_p, None)  # nothing is evaluated here
+        grammar = Grammar.parse(source, self._handle, context, self.vocabulary.size, self.vocabulary.invisible)
         assert grammar is not None, f"llama.cpp cannot read this grammar:\n{source}"
         return grammar
 
