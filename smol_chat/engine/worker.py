@@ -159,13 +159,15 @@ class Worker:
 
     def _warm(self, job: JsonObject) -> None:
         """Evaluate what the next prompt will begin with, until something else is to be done."""
+        from smol_chat.engine.prompt import PromptTooLongError  # imports llama.cpp, see _load
+
         assert self._model is not None and self._prompts is not None and self._cache is not None
         abort = self._abort
         assert abort is not None
         try:
             prompt = self._prompts.ahead(wire.objects(job, "messages"), [*wire.objects(job, "tools")])
-        except EngineError as error:  # whoever asks for an answer will be told
-            print(f"nothing was prepared: {error.message}", file=sys.stderr, flush=True)
+        except (EngineError, PromptTooLongError) as error:  # whoever asks for an answer will be told
+            print(f"nothing was prepared: {error}", file=sys.stderr, flush=True)
             return
         if len(prompt.ids) >= self._model.context_size:
             return
