@@ -43,6 +43,7 @@ def main() -> None:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     alone = _new_process_namespace()
+    _come_first()
     child = os.fork()
     if child == 0:
         _die_with_parent()
@@ -104,6 +105,14 @@ def _new_process_namespace() -> bool:
     import ctypes
 
     return bool(ctypes.CDLL(None).unshare(_NEW_PROCESSES) == 0)
+
+
+def _come_first() -> None:
+    """Run before any number of processes of the command; the kernel lets the administrator alone do so."""
+    if _LINUX:
+        with contextlib.suppress(OSError):
+            policy = os.SCHED_FIFO | os.SCHED_RESET_ON_FORK  # the command itself is an ordinary process again
+            os.sched_setscheduler(0, policy, os.sched_param(1))
 
 
 def _be_first(job: dict[str, Any], status: int) -> NoReturn:
