@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "smol_chat.engine.prompt": {"llama_cpp", "jinja2"},
     "smol_chat.engine.decode": {"llama_cpp", "jinja2"},
     "smol_chat.engine.constrain": {"llama_cpp", "jinja2"},
-    "smol_chat.engine.grammar": {"llama_cpp"},
+    "smol_chat.engine.grammar": {"llama_cpp", "jinja2"},
     "smol_chat.engine.tune": {"llama_cpp", "jinja2"},
     "smol_chat.engine.worker": {"llama_cpp", "jinja2"},
 }
