@@ -256,30 +256,6 @@ def _offline(assembly: Assembly) -> Check:
     )
 
 
-def _offline(assembly: Assembly) -> Check:
-    from smol_chat.commands.offline_check import prove  # late: runs a whole turn
-
-    if assembly.server:
-        return Check("offline", "warn", f"the model runs on {assembly.server}: every turn leaves this program", "")
-    model = assembly.chosen_model()
-    if model is None:
-        return Check("offline", "warn", "there is no model to run a turn with", "Choose one with models use.")
-    proof = prove(model.path)
-    if proof.attempts:
-        return Check("offline", "fail", f"a turn tried to leave: {'; '.join(proof.attempts)}", "Please report this.")
-    if not proof.finished:
-        return Check("offline", "fail", f"the turn failed: {proof.problem or 'see the log'}", "Try smol-chat ask.")
-    turn = f"a turn of {model.name} ({proof.tokens} tokens) opened nothing beyond loopback"
-    if proof.isolated:
-        return Check("offline", "ok", f"{turn}; the kernel gave it no network and counted no attempt")
-    return Check(
-        "offline",
-        "warn",
-        f"{turn} as far as Python's audit tells; the kernel allows no network namespace here to prove more",
-        "Allow user namespaces, or run it as root.",
-    )
-
-
 def _history(assembly: Assembly) -> Check:
     with closing(assembly.journal()) as journal:
         count = len(journal.conversations(limit=1_000_000))

@@ -148,7 +148,6 @@ class ChatScreen(Screen[None]):
         self._has_turns = bool(conversation.past)
         self._topbar.show_sandbox(await asyncio.to_thread(self.backend.workbench().isolation))
         self.show_egress()
-        self.show_egress()
         for problem in self.backend.registry().problems:
             self.say(problem)
 
