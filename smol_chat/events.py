@@ -6,7 +6,7 @@ ends in `assert_never`, so a new event is a type error until all of them handle 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Union
 
 from smol_chat.messages import FinishReason, JsonObject, Timings, ToolCall, ToolResult, Usage
@@ -210,8 +210,8 @@ class TurnFailed:
 
     kind: str
     message: str
-    usage: Usage = Usage()
-    timings: Timings = Timings()
+    usage: Usage = field(default_factory=Usage)
+    timings: Timings = field(default_factory=Timings)
 
 
 TurnEvent = Union[

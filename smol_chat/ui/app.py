@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import ClassVar
@@ -34,6 +35,8 @@ _TITLE_ON = "\x1b[22;2t\x1b]2;smol-chat\x07"
 """Keep the window's title on the terminal's stack and set ours; a constant, so nothing foreign gets into it."""
 _CLEAN = "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;2t"
 """Switch off every mode a screen may have left on, and take the title back."""
+_HANG_UP_S = 5.0
+"""Seconds for an orderly end after the terminal has gone."""
 _AGAIN_S = 2.0
 """Seconds in which a second ctrl+c quits."""
 
@@ -181,7 +184,21 @@ class SmolChatApp(App[int]):
                 loop.add_signal_handler(number, self._signalled, number)
 
     def _signalled(self, number: signal.Signals) -> None:
+        if number == signal.SIGHUP:
+            self._forget_terminal()
         self.run_worker(self._leave(128 + number), group="quit")
+
+    def _forget_terminal(self) -> None:
+        """Go on without a terminal: it is gone, and whoever writes to it fails or waits for ever."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (sys.__stdout__, sys.__stderr__):
+            if descriptor is not None:
+                os.dup2(nowhere, descriptor.fileno())
+        os.close(nowhere)
+        # The toolkit's writing thread may have died of the loss already; then its way out never ends.
+        last_resort = threading.Timer(_HANG_UP_S, os._exit, [128 + signal.SIGHUP])
+        last_resort.daemon = True
+        last_resort.start()
 
     def _warn(self, sentence: str) -> None:
         self.notify(sentence, severity="warning", markup=False, timeout=8)

@@ -123,7 +123,7 @@ def hostile() -> Iterator[tuple[str, bytes]]:
     yield "loop", loop + b"trailer<</Root 1 0 R>>\nstartxref\n0\n%%EOF"
 
 
-@pytest.mark.parametrize(("name", "data"), hostile(), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("name", "data"), list(hostile()), ids=lambda value: value if isinstance(value, str) else "")
 async def test_a_hostile_document_ends_in_one_sentence(tmp_path: Path, name: str, data: bytes) -> None:
     (tmp_path / "document").write_bytes(data)
     async with workbench(tmp_path) as bench:
