@@ -64,8 +64,30 @@ class Terminal:
         raise TimeoutError(f"not shown within {timeout} s:\n{self.screen()}")
 
     def close(self) -> None:
-        """End the program and its tmux server."""
+        """Take the terminal away from the program, with its tmux server."""
         self._tmux("kill-server")
+
+    def close_and_wait(self, timeout: float = 20.0) -> None:
+        """Take the terminal away and wait until the program and all it started have ended.
+
+        Raises:
+            TimeoutError: something of it still runs.
+        """
+        running = processes(self.pid)
+        self.close()
+        end = time.time() + timeout
+        while left := [pid for pid in running if Path(f"/proc/{pid}/cmdline").exists() and not _is_zombie(pid)]:
+            if time.time() > end:
+                raise TimeoutError(f"still running without a terminal: {left}")
+            time.sleep(0.05)
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat[stat.rindex(")") + 2] == "Z"
 
 
 def processes(pid: int) -> list[int]:

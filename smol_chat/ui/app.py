@@ -179,13 +179,19 @@ class SmolChatApp(App[int]):
 
     def _catch_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError, ValueError):
                 loop.add_signal_handler(number, self._signalled, number)
 
+        def hung_up(*_: object) -> None:
+            if not _terminal_answers():
+                self._forget_terminal()
+            loop.call_soon_threadsafe(self._signalled, signal.SIGHUP)
+
+        # Not through the loop: a closing terminal sends SIGCONT too, on which the toolkit writes to it at once.
+        signal.signal(signal.SIGHUP, hung_up)
+
     def _signalled(self, number: signal.Signals) -> None:
-        if number == signal.SIGHUP:
-            self._forget_terminal()
         self.run_worker(self._leave(128 + number), group="quit")
 
     def _forget_terminal(self) -> None:
@@ -222,6 +228,16 @@ class SmolChatApp(App[int]):
             f"Details are in {self._backend.paths.logs}."
         )
         self._close_messages_no_wait()
+
+
+def _terminal_answers() -> bool:
+    import termios  # late: not on every system, and only a hang-up asks
+
+    try:
+        termios.tcgetattr(sys.__stderr__ or 2)
+    except (OSError, termios.error, ValueError):
+        return False
+    return True
 
 
 def run_app(backend: Backend, *, conversation: str | None, theme: str | None) -> int:

@@ -24,4 +24,4 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     yield begin
     for terminal in opened:
-        terminal.close()
+        terminal.close_and_wait()
