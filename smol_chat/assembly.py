@@ -169,7 +169,9 @@ class Assembly:
         Raises:
             UsageError: there is no such model.
         """
-        server = name if _SERVER.match(name) else ""
+        # A model found here wins: Ollama's `name:7` reads like a host and a port.
+        is_here = any(model.name == name for model in self.installed_models())
+        server = name if _SERVER.match(name) and not is_here else ""
         model = "" if server else find_model(name, self.paths).setting
         await self._close_engine()
         self._server, self._model = server, model
