@@ -16,6 +16,7 @@ from smol_chat.agent.policy import Rules
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.agent.toolbox import RegistryToolbox
 from smol_chat.config import Settings, load_settings, write_setting
+from smol_chat.config.keyring_secret import keyring_secret
 from smol_chat.engine.base import Engine, EngineInfo, Sampling
 from smol_chat.errors import ToolError, UsageError
 from smol_chat.events import TurnEvent
@@ -281,7 +282,13 @@ class Assembly:
                     f"The environment variable {server.api_key_env!r} (server.api_key_env) is not set: "
                     "set it to the server's key."
                 )
-        return ServerEngine(self._server, model=server.model or None, api_key=key, context_size=server.context or None)
+        return ServerEngine(
+            self._server,
+            model=server.model or None,
+            api_key=key,
+            context_size=server.context or None,
+            stored_key=keyring_secret,
+        )
 
     def chosen_model(self) -> InstalledModel | None:
         """Return the chosen model, or the one used where none is; None where there is none or a server is chosen.

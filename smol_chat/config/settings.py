@@ -61,7 +61,7 @@ class ServerSettings:
 
     url: str = setting("", 'Address such as "http://127.0.0.1:8080/v1"; empty: the model runs here.')
     model: str = setting("", "Name of the model on the server; empty: the first it lists.")
-    api_key_env: str = setting("", "Name of the environment variable that holds the server's key.")
+    api_key_env: str = setting("", "Name of the environment variable with the server's key; empty: the system keyring.")
     context: int = setting(
         0, "Context window of the server's model in tokens; 0: as the server says.", minimum=0, maximum=16_777_216
     )

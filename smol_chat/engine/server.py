@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from smol_chat.engine.base import EngineInfo, GenerationRequest
 from smol_chat.engine.server_address import host_of, normalize_address, root_of
 from smol_chat.engine.server_answer import Answer
 from smol_chat.engine.server_errors import error_in, failure, looks_like_html, message_of
+from smol_chat.engine.server_retry import BACKOFF, seconds_to_wait
 from smol_chat.errors import EngineError, ServerError
 from smol_chat.events import EngineEvent
 from smol_chat.messages import JsonObject, JsonValue
@@ -44,6 +45,8 @@ class ServerEngine:
         api_key: str | None = None,
         context_size: int | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        stored_key: Callable[[str], str | None] | None = None,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Prepare the engine; nothing is sent before `start`.
 
@@ -53,6 +56,8 @@ class ServerEngine:
             api_key: sent as bearer token, and to nobody else.
             context_size: tokens, where the server does not tell or tells wrong.
             transport: what carries the requests; the network where None.
+            stored_key: finds the key of a host, such as `localhost:8080`, where `api_key` is None; run in a thread.
+            wait: waits so many seconds before the next try.
 
         Raises:
             ServerError: `base_url` is no server address.
@@ -63,6 +68,8 @@ class ServerEngine:
         self._api_key = api_key
         self._context_size = context_size
         self._transport = transport
+        self._stored_key = stored_key
+        self._wait = wait
         self._client: httpx.AsyncClient | None = None
         self._models: list[str] = []
         self._info: EngineInfo | None = None
@@ -120,7 +127,7 @@ class ServerEngine:
 
         try:
             await self.start()
-            response = await self._post(request)
+            response = await self._post(request, answer)
             try:
                 if response.headers.get("content-type", "").startswith("text/event-stream"):
                     answer.open()
@@ -148,13 +155,12 @@ class ServerEngine:
         else:
             await answer.put(body)
 
-    async def _post(self, request: GenerationRequest) -> httpx.Response:
+    async def _post(self, request: GenerationRequest, answer: Answer) -> httpx.Response:
         """Send the request; once more without the fields that a strict server does not know."""
         while True:
             # servers fail on lone surrogates, which a model or a file can hold
             content = json.dumps(self._body(request), ensure_ascii=False).encode("utf-8", "replace")
-            http_request = self._http().build_request("POST", f"{self._address}/chat/completions", content=content)
-            response = await self._http().send(http_request, stream=True)
+            response = await self._send(content, answer)
             if response.status_code == 200:
                 return response
             try:
@@ -166,6 +172,30 @@ class ServerEngine:
             if not unknown or self._without_extras:
                 raise self._failure(response.status_code, body)
             self._without_extras = True
+
+    async def _send(self, content: bytes, answer: Answer) -> httpx.Response:
+        """Send a body; again after a while where the server is busy or the connection fails before it responds."""
+        import httpx  # late, see _transfer
+
+        for number, usual in enumerate(BACKOFF):
+            try:
+                response = await self._send_once(content)
+            except (httpx.NetworkError, httpx.ConnectTimeout, httpx.RemoteProtocolError):
+                seconds, trouble = usual, "cannot be reached"
+            else:
+                asked = seconds_to_wait(response.status_code, response.headers, usual)
+                if asked is None:
+                    return response
+                await response.aclose()
+                seconds, trouble = asked, "is busy"
+            if number == 0:
+                answer.notify(f"The server {self._host} {trouble}, trying again …")
+            await self._wait(seconds)
+        return await self._send_once(content)
+
+    async def _send_once(self, content: bytes) -> httpx.Response:
+        request = self._http().build_request("POST", f"{self._address}/chat/completions", content=content)
+        return await self._http().send(request, stream=True)
 
     def _body(self, request: GenerationRequest) -> JsonObject:
         sampling = request.sampling
@@ -192,6 +222,8 @@ class ServerEngine:
     async def _connect(self) -> EngineInfo:
         import httpx  # late, see _transfer
 
+        if self._api_key is None and self._stored_key:
+            self._api_key = await asyncio.to_thread(self._stored_key, self._host)
         try:
             entries = await self._list_models()
             self._models = [name for entry in entries if isinstance(name := entry.get("id") or entry.get("name"), str)]

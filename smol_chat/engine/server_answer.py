@@ -31,14 +31,20 @@ class Answer:
         self._chunks: deque[bytes] = deque()
         self._changed = asyncio.Event()
         self._taken = asyncio.Event()
-        self._is_open = self._ended = self._stopped = False
+        self._ended = self._stopped = False
+        self._news: deque[EngineNotice | PromptReady] = deque()
         self._error: EngineError | None = None
         self._started = time.monotonic()
         self._first_token = self._last_token = 0.0
 
+    def notify(self, message: str) -> None:
+        """Tell the user something before the answer begins."""
+        self._news.append(EngineNotice(message))
+        self._changed.set()
+
     def open(self) -> None:
         """The server accepted the request."""
-        self._is_open = True
+        self._news.append(PromptReady(0, False))
         self._changed.set()
 
     async def put(self, chunk: bytes) -> None:
@@ -67,13 +73,12 @@ class Answer:
         Raises:
             EngineError: the server failed or vanished.
         """
-        await self._changed.wait()
-        if self._is_open:
-            yield PromptReady(0, False)
         while not self._stopped:
             await self._changed.wait()
             self._changed.clear()
             ended = self._ended  # before reading: what is read now is then all there is
+            while self._news:
+                yield self._news.popleft()
             read = self._read(ended)
             for event in read:
                 yield event

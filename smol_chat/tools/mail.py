@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from smol_chat.config.keyring_secret import KEYRING_SERVICE, keyring_secret
 from smol_chat.errors import ToolError
 from smol_chat.tools.mail_message import AddressBook, Mail
 from smol_chat.tools.private_files import save_new
@@ -27,7 +28,6 @@ else:
     import tomli as tomllib
 
 ADDRESS_BOOK = "address-book.toml"
-KEYRING_SERVICE = "smol-chat"
 _SECONDS = 20.0
 """Longest wait for the server at any one step."""
 
@@ -148,12 +148,7 @@ def _password(account: MailAccount) -> str:
         f"There is no password for {account.user}: name an environment variable in tools.send_email.password_env, or "
         f"run keyring set {KEYRING_SERVICE} {account.user} (needs pip install 'smol-chat[mail]')."
     )
-    try:
-        import keyring  # an optional extra
-
-        password = keyring.get_password(KEYRING_SERVICE, account.user)
-    except Exception as error:  # without the extra, or by whichever of its backends: the advice is the same
-        raise ToolError("unavailable", advice) from error
+    password = keyring_secret(account.user)
     if not password:
         raise ToolError("unavailable", advice)
     return password
