@@ -18,6 +18,7 @@ from typing import cast
 import llama_cpp
 from llama_cpp import llama_cpp as lib
 
+from smol_chat.engine.fit import KvType, flash_attention
 from smol_chat.engine.grammar import Grammar
 from smol_chat.errors import EngineError, ModelFileError
 from smol_chat.messages import JsonObject
@@ -44,7 +45,7 @@ class LoadOptions:
     threads: int
     ubatch: int
     gpu_layers: int
-    kv_type: str = "f16"
+    kv_type: KvType = "f16"
     """In which precision keys and values are kept: f16 or q8_0."""
     repack: bool = False
     """Keep a second copy of the weights, in the order this processor reads fastest."""
@@ -430,6 +431,7 @@ def create_context(
     Raises:
         EngineError: there is no room for it.
     """
+    flash = flash_attention(options.kv_type, options.gpu_layers)
     params = lib.llama_context_default_params()
     _assign(
         params,
@@ -442,7 +444,7 @@ def create_context(
         no_perf=True,
         type_k=_KV_TYPES[options.kv_type],
         type_v=_KV_TYPES[options.kv_type],
-        flash_attn_type=lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        flash_attn_type=lib.LLAMA_FLASH_ATTN_TYPE_AUTO if flash else lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
     )
     context = lib.llama_init_from_model(model, params)
     if not context:

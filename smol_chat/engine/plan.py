@@ -12,6 +12,7 @@ from smol_chat.engine.fit import (
     Need,
     budget,
     can_quantise_kv,
+    flash_attention,
     gigabytes,
     is_near,
     need,
@@ -154,13 +155,16 @@ def _plan(facts: ModelFacts, numbers: Sequence[_Number], kv: Choice, repack: Cho
         gpu_layers=layers,
         kv_type=kv_type,
         repack=repacks,
-        need=need(facts, context=context, kv_type=kv_type, ubatch=ubatch, repack=repacks),
+        need=need(facts, context=context, kv_type=kv_type, ubatch=ubatch, repack=repacks, gpu_layers=layers),
         budget=limit,
-        choices=(*(item.choice for item in numbers), kv, repack, _FLASH),
+        choices=(*(item.choice for item in numbers), kv, repack, _flash(kv_type, layers)),
     )
 
 
-_FLASH = Choice("flash attention", "auto", "llama.cpp uses it where the model and the hardware can")
+def _flash(kv_type: KvType, layers: int) -> Choice:
+    if not flash_attention(kv_type, layers):
+        return Choice("flash attention", "off", "on a processor it slows writing down, and an f16 context needs none")
+    return Choice("flash attention", "auto", "llama.cpp uses it where the model and the hardware can")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +257,7 @@ def _gpu_layers(facts: ModelFacts, machine: Machine, wishes: Wishes, context: in
 
 
 def _layers_that_fit(facts: ModelFacts, device: Device, context: int) -> int:
-    needed = need(facts, context=context, kv_type="f16", ubatch=GPU_UBATCH, repack=False)
+    needed = need(facts, context=context, kv_type="f16", ubatch=GPU_UBATCH, repack=False, gpu_layers=1)
     every = facts.layers + 1
     room = device.free - GPU_SPARE_BYTES - needed.compute
     each = (needed.weights + needed.kv + needed.recurrent) // every or 1

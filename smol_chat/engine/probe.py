@@ -17,7 +17,7 @@ from typing import Literal, cast
 
 import smol_chat
 from smol_chat.engine import hardware, wire
-from smol_chat.engine.fit import Need
+from smol_chat.engine.fit import KvType, Need
 from smol_chat.engine.model_facts import ModelFacts, read_model
 from smol_chat.engine.plan import Device, Machine, Plan, Wishes, decide
 from smol_chat.engine.tuning import tuned_for
@@ -170,7 +170,7 @@ def _memory(request: JsonObject) -> JsonObject:
         threads=1,
         ubatch=wire.number(request, "ubatch"),
         gpu_layers=0,
-        kv_type=wire.text(request, "kv_type"),
+        kv_type=cast(KvType, wire.text(request, "kv_type")),
         repack=bool(request.get("repack")),
     )
     model = load_model(Path(wire.text(request, "model")), options, no_alloc=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -153,13 +154,15 @@ class Ledger:
         if self._database is None:
             import sqlite3  # late: as above
 
-            os.close(open_private(str(self._path), os.O_CREAT | os.O_RDWR))
+            # Only made here, never opened: closing another descriptor of a database drops SQLite's locks on it.
+            with contextlib.suppress(FileExistsError):
+                os.close(open_private(str(self._path), os.O_CREAT | os.O_EXCL | os.O_RDWR))
             # A library's requests are recorded in its thread, one at a time under the lock.
             database = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
-                database.execute("PRAGMA journal_mode = WAL")
                 database.execute("PRAGMA synchronous = NORMAL")
-                database.executescript(_SCHEMA)
+                # The lock is taken first: programs that begin at the same time wait for each other.
+                database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA}; COMMIT;")
             except sqlite3.Error:
                 database.close()
                 raise

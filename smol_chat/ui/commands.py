@@ -124,7 +124,7 @@ async def _tools(chat: ChatScreen, argument: str) -> None:
     chat.set_tools(argument == "on")
 
 
-@command("tool", "have the next answer begin with a tool call, or with none", "NAME|required|none|auto")
+@command("tool", "a call next: a tool's name, required, none or auto", "[name]")
 async def _tool(chat: ChatScreen, argument: str) -> None:
     if not argument:
         raise CommandProblem("Write /tool and a tool's name, required, none or auto; /tools lists the tools.")

@@ -81,12 +81,14 @@ def bundled_model() -> Path:
     return next(Path(spec.origin).parent.glob("*.gguf"))
 
 
-def write_hybrid_model(path: Path, *, template: str = THINKING_TEMPLATE, seed: int = 1) -> Path:
-    """Write a random-weights `qwen35` model: three gated-delta-net layers, one attention layer, under 1 MB.
+def write_hybrid_model(
+    path: Path, *, template: str = THINKING_TEMPLATE, seed: int = 1, width: int = 64, ffn: int = 128
+) -> Path:
+    """Write a random-weights `qwen35` model: three gated-delta-net layers, one attention layer, under 1 MB by default.
 
     Its text is noise that hardly ever ends; what it is good for is the handling of hybrid memory.
     """
-    width, heads, head_size, inner, state, ffn = 64, 2, 32, 64, 32, 128
+    heads, head_size, inner, state = 2, 32, 64, 32
     tokens = _byte_tokens() + [left + right for left, right in MERGES] + [*TAG_TOKENS, *CONTROL_TOKENS]
     writer = gguf.GGUFWriter(path, "qwen35")
     _add_sizes(writer, width=width, layers=4, heads=heads, kv_heads=1, head_size=head_size, ffn=ffn)

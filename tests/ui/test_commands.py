@@ -93,7 +93,7 @@ async def test_arrows_choose_in_the_list_and_escape_closes_it(tmp_path: Path) ->
         await stage.press("down")
         assert "▸ /tools" in stage.text
         await stage.press("up", "up")
-        assert "▸ /tool N" in stage.text
+        assert "▸ /tool [name]" in stage.text
         await stage.press("escape")
         assert "▸" not in stage.text
         assert stage.composer.text == "/t"

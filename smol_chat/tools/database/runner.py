@@ -206,7 +206,7 @@ class Database:
             raise ToolError("timeout", f"The statement was stopped after {limits.seconds:g} seconds.") from None
         finally:
             await _end(process)
-        return _answer(output, process.returncode)
+        return _answer(output, process.returncode, limits.seconds)
 
     async def _start(self, descriptors: Sequence[int], folders: Sequence[str]) -> asyncio.subprocess.Process:
         ours = str(Path(__file__).parents[3])
@@ -226,6 +226,10 @@ class Database:
             raise ToolError(
                 "unavailable", f"No process could be started for the statement: {error.strerror}."
             ) from error
+
+
+_OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGKILL)
+"""How the limit on processor time ends a worker, first and last."""
 
 
 async def _exchange(process: asyncio.subprocess.Process, sent: bytes) -> bytes:
@@ -255,10 +259,12 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.wait()
 
 
-def _answer(output: bytes, code: int | None) -> dict[str, Any]:
+def _answer(output: bytes, code: int | None, seconds: float) -> dict[str, Any]:
     try:
         answer = json.loads(output)
     except ValueError:
+        if code in _OUT_OF_TIME:
+            raise ToolError("timeout", f"The statement was stopped after {seconds:g} seconds.") from None
         _log.warning("A database worker ended with code %s and without an answer", code)
         raise ToolError("limit", "The statement took more memory or time than it may take.") from None
     error = answer.get("error")
