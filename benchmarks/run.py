@@ -35,6 +35,8 @@ BUDGETS: dict[str, tuple[str, float]] = {
     "cold_start.ratio": ("<=", 0.10),
     "cancel.prefill_s": ("<=", 0.2),
     "cancel.decode_s": ("<=", 0.2),
+    "key_echo.reading.p95_ms": ("<=", 40),
+    "key_echo.writing.p95_ms": ("<=", 40),
     "python_call.warm_ms": ("<=", 10),
     "python_call.cold_ms": ("<=", 80),
 }
