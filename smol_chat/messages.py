@@ -39,6 +39,30 @@ class Origin(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class OriginSpan:
+    """The characters `start` to `end` (not included) of an argument, and where they came from.
+
+    `source` names the place: a file's path, a host, a mailbox, a tool; empty for what the user wrote.
+    """
+
+    start: int
+    end: int
+    origin: Origin
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentOrigin:
+    """Where the parts of one argument came from. What no span covers is the model's own.
+
+    `argument` is its path, such as "to" or "attendees/0"; the spans lie in its text, a number's as JSON writes it.
+    """
+
+    argument: str
+    spans: tuple[OriginSpan, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ToolSchema:
     """What a model is told about one tool: `parameters` is a JSON Schema of type object."""
 

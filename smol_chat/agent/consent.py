@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from smol_chat.messages import ToolCall
+from smol_chat.agent.policy import Pattern
+from smol_chat.messages import ArgumentOrigin, ToolCall
 from smol_chat.tools.spec import Effect, Preview
 
 
@@ -20,6 +21,12 @@ class ApprovalRequest:
     batch: int = 1
     once_only: bool = False
     """The answer holds for this call only, whatever its scope."""
+    origins: tuple[ArgumentOrigin, ...] = ()
+    """Where the arguments came from; those that are the model's alone are not among them."""
+    raised: str = ""
+    """One sentence why this call is asked about whatever a rule allows, and needs a second key; empty: it is not."""
+    pattern: Pattern | None = None
+    """What an answer for all calls like this one would cover; offered after two calls alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from smol_chat.messages import Origin
+from smol_chat.tools.spec import Effect
+
+Action = Literal["allow", "ask", "deny"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is to happen to the calls that fit. A condition that is empty fits every call."""
+
+    action: Action
+    tool: str = ""
+    """Its name, or a glob."""
+    effects: tuple[Effect, ...] = ()
+    origins: tuple[Origin, ...] = ()
+    """Where the arguments came from."""
+    arguments: tuple[tuple[str, str], ...] = ()
+    """Arguments by name, each with a glob."""
+    host: str = ""
+    """Glob on the hosts that the arguments name."""
+    path: str = ""
+    """Glob on the paths that the arguments name; one that ends in a slash is all that lies in the folder."""
+    command: str = ""
+    """The words a shell command begins with."""
+    table: str = ""
+    """Glob on the tables an SQL statement names."""
+    written: str = ""
+    """Where the rule stands, for people: a file and a line, a setting, an option."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A rule that can be offered beside a call, and in words what it would cover."""
+
+    rule: Rule
+    covers: str
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
