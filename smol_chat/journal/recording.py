@@ -6,9 +6,10 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Literal, Union
 
 from smol_chat.events import ContentDelta, ReasoningDelta, TurnEvent, TurnStarted
 from smol_chat.journal.codec import encode
@@ -29,10 +30,15 @@ class Turn:
     """One turn's place in the database. `id` is None until something of it is stored; set by the writer."""
 
     conversation: str
-    model: str
-    title: str
-    started: float
+    model: str = ""
+    title: str = ""
+    started: float = 0.0
     id: int | None = None
+    follows: Follows = "active"
+
+
+Follows = Union[Turn, Literal["active"], None]
+"""What a turn goes on from: another turn, the last one of the branch that is open, or nothing: it begins anew."""
 
 
 @dataclass(slots=True, eq=False)
@@ -94,7 +100,7 @@ class Writer:
                     continue
                 turn = row.turn.id or turns.get(row.turn)
                 if turn is None:
-                    turn = turns[row.turn] = _insert_turn(connection, row.turn)
+                    turn = turns[row.turn] = _insert_turn(connection, row.turn, turns)
                 rows[row] = _insert(
                     connection, "INSERT INTO events (turn, kind, body) VALUES (?, ?, ?)", (turn, row.kind, body)
                 )
@@ -125,8 +131,9 @@ class Recording:
     `submit` runs a function in the writer's thread, one after the other.
     """
 
-    def __init__(self, conversation: str, model: str, submit: Callable[[Row, str], Future[None]]) -> None:
-        self._turn = Turn(conversation, model, "", time.time())
+    def __init__(self, turn: Turn, submit: Callable[[Row, str], Future[None]]) -> None:
+        turn.started = time.time()
+        self._turn = turn
         self._submit = submit
         self._last: Future[None] | None = None
         self._delta: type[ReasoningDelta] | type[ContentDelta] = ContentDelta
@@ -188,15 +195,24 @@ def title_of(text: str) -> str:
     return title if len(title) <= TITLE_CHARACTERS else title[: TITLE_CHARACTERS - 1].rstrip() + "…"
 
 
-def _insert_turn(connection: sqlite3.Connection, turn: Turn) -> int:
+def _insert_turn(connection: sqlite3.Connection, turn: Turn, new: Mapping[Turn, int]) -> int:
+    """Insert a turn; `new` has the numbers of those that this transaction inserted before."""
     connection.execute(
         "INSERT INTO conversations (id, title, model, started, updated) VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET updated = max(updated, excluded.updated)",
         (turn.conversation, turn.title, turn.model, turn.started, turn.started),
     )
-    return _insert(
-        connection, "INSERT INTO turns (conversation, started) VALUES (?, ?)", (turn.conversation, turn.started)
+    if turn.follows == "active":
+        before = connection.execute("SELECT active FROM conversations WHERE id = ?", (turn.conversation,)).fetchone()[0]
+    else:
+        before = turn.follows and (turn.follows.id or new.get(turn.follows))
+    number = _insert(
+        connection,
+        "INSERT INTO turns (conversation, started, parent) VALUES (?, ?, ?)",
+        (turn.conversation, turn.started, before),
     )
+    connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (number, turn.conversation))
+    return number
 
 
 def _insert(connection: sqlite3.Connection, statement: str, values: tuple[object, ...]) -> int:

@@ -42,6 +42,17 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         )""",
         "CREATE INDEX events_turn ON events (turn)",
     ),
+    (  # turns as a tree; who named a conversation; how far the index of its words has come
+        # No foreign keys: where damage took a turn, those that followed it are still there.
+        "ALTER TABLE turns ADD COLUMN parent INTEGER",  # the turn it follows; NULL: it begins the conversation
+        "ALTER TABLE turns ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0",  # the last of its events that search knows
+        "UPDATE turns SET parent = (SELECT max(id) FROM turns AS earlier"
+        " WHERE earlier.conversation = turns.conversation AND earlier.id < turns.id)",
+        "ALTER TABLE conversations ADD COLUMN active INTEGER",  # the last turn of the branch that is open
+        "UPDATE conversations SET active = (SELECT max(id) FROM turns WHERE conversation = conversations.id)",
+        "ALTER TABLE conversations ADD COLUMN named_by TEXT NOT NULL DEFAULT 'text'",  # 'text', 'model' or 'user'
+        "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """Statements that lead from each version to the next; the version is how many of them a database has behind it."""
 

@@ -16,14 +16,23 @@ from typing import TypeVar
 from smol_chat.errors import JournalError, UsageError
 from smol_chat.events import Decided, Notice, ToolStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode
-from smol_chat.journal.recording import Recording, Row, Writer
+from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
 from smol_chat.journal.schema import BUSY_MS, connect, migrate
+from smol_chat.journal.tree import Tree
 
 T = TypeVar("T")
 
 INTERRUPTED = TurnFailed("interrupted", "The program ended before this answer did; what was kept of it is shown.")
 _AWAITED = (TurnStarted, Decided, ToolStarted, TurnFinished, TurnFailed)
 """Stored before they are passed on: the intent before its effect, and an ending before anybody acts on it."""
+
+_BRANCH = """
+    WITH RECURSIVE branch (id, parent) AS (
+        SELECT id, parent FROM turns WHERE id = ?
+        UNION SELECT turns.id, turns.parent FROM turns JOIN branch ON turns.id = branch.parent
+    )
+    SELECT turn, kind, body FROM branch JOIN events ON turn = branch.id ORDER BY turn, events.id"""
+"""All events of a branch, given its last turn."""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -38,6 +47,11 @@ class ConversationSummary:
     started: float
     updated: float
     turns: int
+    """All that were run, those of other branches too."""
+    pinned: int = 0
+    """1: it is listed before all others."""
+    named_by: str = "text"
+    """Who gave it its title: `text` (its first line), `model` or `user`."""
 
 
 class Journal:
@@ -90,14 +104,23 @@ class Journal:
         self._models[conversation] = model
         return conversation
 
+    def turn(self, conversation: str, follows: Follows = "active") -> Turn:
+        """Return the place of a turn that is to be recorded."""
+        return Turn(conversation, self._models.get(conversation, ""), follows=follows)
+
     async def record(
-        self, conversation: str, events: AsyncGenerator[TurnEvent, None]
+        self, conversation: str, events: AsyncGenerator[TurnEvent, None], turn: Turn | None = None
     ) -> AsyncGenerator[TurnEvent, None]:
         """Pass a turn's events through and store each; consume inside `aclosing`.
 
         Where storing fails, the turn goes on with one `Notice`, and what could not be stored is tried again later.
+
+        Args:
+            conversation: its id.
+            events: what happens.
+            turn: where it belongs; None: behind the last turn of the branch that is open.
         """
-        recording = Recording(conversation, self._models.get(conversation, ""), self._submit)
+        recording = Recording(turn or self.turn(conversation), self._submit)
         async with aclosing(events):
             try:
                 async for event in events:
@@ -117,22 +140,44 @@ class Journal:
             finally:
                 await recording.stored()
 
-    def events(self, conversation: str) -> list[TurnEvent]:
-        """Return the events of a conversation with deltas joined. A turn that was cut ends in `TurnFailed`.
+    def events(self, conversation: str, leaf: int | None = None) -> list[TurnEvent]:
+        """Return the events of a branch with deltas joined. A turn that was cut ends in `TurnFailed`.
+
+        Args:
+            conversation: its id.
+            leaf: the last turn of the branch; None: of the one that is open.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        if leaf is None:
+            leaf = self.tree(conversation).active
+        with self._read() as reader:
+            rows = reader.execute(_BRANCH, (leaf,)).fetchall()
+        return list(coalesced(_ended_turns(rows)))
+
+    def tree(self, conversation: str) -> Tree:
+        """Return which turn of a conversation follows which.
 
         Raises:
             JournalError: the history cannot be read.
         """
         with self._read() as reader:
-            rows = reader.execute(
-                "SELECT turn, kind, body FROM events JOIN turns ON turns.id = turn"
-                " WHERE conversation = ? ORDER BY turn, events.id",
-                (conversation,),
-            ).fetchall()
-        return list(coalesced(_ended_turns(rows)))
+            parents = reader.execute("SELECT id, parent FROM turns WHERE conversation = ?", (conversation,)).fetchall()
+            active = reader.execute("SELECT active FROM conversations WHERE id = ?", (conversation,)).fetchone()
+        return Tree(dict(parents), active[0] if active else None)
+
+    def activate(self, conversation: str, leaf: int) -> None:
+        """Have the conversation open at the end of this branch.
+
+        Raises:
+            JournalError: the history cannot be written.
+        """
+        with self._read() as connection:
+            connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (leaf, conversation))
 
     def conversations(self, limit: int = 100) -> list[ConversationSummary]:
-        """Return the conversations used last, the latest first.
+        """Return the conversations used last, the latest first, those that are pinned before all others.
 
         Raises:
             JournalError: the history cannot be read.
@@ -140,8 +185,8 @@ class Journal:
         with self._read() as reader:
             rows = reader.execute(
                 "SELECT id, title, model, started, updated,"
-                " (SELECT count(*) FROM turns WHERE conversation = conversations.id)"
-                " FROM conversations ORDER BY updated DESC, id DESC LIMIT ?",
+                " (SELECT count(*) FROM turns WHERE conversation = conversations.id), pinned, named_by"
+                " FROM conversations ORDER BY pinned DESC, updated DESC, id DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [ConversationSummary(*row) for row in rows]
@@ -152,8 +197,9 @@ class Journal:
         Raises:
             JournalError: the history cannot be read.
         """
-        found = self.conversations(limit=1)
-        return found[0].id if found else None
+        with self._read() as reader:
+            found = reader.execute("SELECT id FROM conversations ORDER BY updated DESC, id DESC LIMIT 1").fetchone()
+        return str(found[0]) if found else None
 
     def find(self, prefix: str) -> str:
         """Return the id of the one conversation that begins so.

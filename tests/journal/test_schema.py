@@ -14,6 +14,7 @@ from smol_chat.journal import Journal
 from smol_chat.journal.schema import MIGRATIONS, connect, migrate
 
 NEXT = (("CREATE TABLE later (x)", "INSERT INTO later SELECT count(*) FROM conversations"),)
+INSERT = "INSERT INTO conversations (id, title, model, started, updated)"
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -26,7 +27,9 @@ def test_every_older_version_comes_up_to_date_with_its_rows(tmp_path: Path, star
     with closing(connect(path)) as connection:
         migrate(connection, path, MIGRATIONS[:start])
         if start:
-            connection.execute("INSERT INTO conversations VALUES ('a', 'Title', 'm', 1, 2)")
+            connection.execute(
+                "INSERT INTO conversations (id, title, model, started, updated) VALUES ('a', 'Title', 'm', 1, 2)"
+            )
     with closing(connect(path)) as connection:
         migrate(connection, path)
         assert version(connection) == len(MIGRATIONS)
@@ -96,7 +99,7 @@ def test_damage_found_while_reading_is_a_sentence_too(tmp_path: Path) -> None:
     with closing(connect(path)) as connection:
         migrate(connection, path)
         rows = [(f"id{n}", "t" * 200, "m", n, n) for n in range(200)]
-        connection.executemany("INSERT INTO conversations VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(f"{INSERT} VALUES (?, ?, ?, ?, ?)", rows)
     content = bytearray(path.read_bytes())
     page = int.from_bytes(content[16:18], "big")
     content[page * 3 :] = b"\xff" * (len(content) - page * 3)
