@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from smol_chat.tools import (
+    ANY_HOST,
     Effect,
     JsonObject,
     Origin,
@@ -22,6 +24,10 @@ from smol_chat.tools import (
 
 _LONGEST = 100_000
 _MEGABYTE = 1024 * 1024
+_REACH = (
+    "it can connect to any host, to your local network and to services of this machine too, and send them whatever it "
+    "can read. The isolation does not block that."
+)
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,25 @@ class ShellCommandSettings:
     file_mb: int = setting(1024, "Size a file may grow to, in megabytes.", minimum=1, maximum=1_048_576)
 
 
-@tool(effect=Effect.EXECUTE, settings=ShellCommandSettings, timeout=3660)
-async def shell_command(command: Annotated[str, "For /bin/sh, without network"], *, ctx: ToolContext) -> ToolOutput:
+def _effect(arguments: JsonObject, settings: object) -> Effect:
+    """Tell a command with the network apart: what it sends, nobody sees, so no rule allows it."""
+    return Effect.SEND if arguments.get("network") else Effect.EXECUTE
+
+
+@tool(effect=Effect.EXECUTE, effect_of=_effect, settings=ShellCommandSettings, timeout=3660)
+async def shell_command(
+    command: Annotated[str, "For /bin/sh"],
+    network: Annotated[bool, "Let it reach the network"] = False,
+    *,
+    ctx: ToolContext,
+) -> ToolOutput:
     """Run one shell command and return its output."""
     _check(command)
     own = ctx.settings(ShellCommandSettings)
     limits = ShellLimits(own.seconds, own.memory_mb * _MEGABYTE, own.processes, own.file_mb * _MEGABYTE)
-    outcome = await ctx.shell.run(command, limits, ctx.progress)
+    isolation = await ctx.in_thread(ctx.shell.isolation)
+    with ctx.egress.unseen(ctx.caller) if network or not isolation.blocks_network else contextlib.nullcontext():
+        outcome = await ctx.shell.run(command, limits, ctx.progress, network=network)
     printed = _printed(outcome)
     match outcome.ended:
         case "time":
@@ -69,14 +87,18 @@ def _printed(outcome: ShellOutcome) -> str:
 
 
 @shell_command.preview
-async def _preview(command: str, *, ctx: ToolContext) -> Preview:
+async def _preview(command: str, network: bool = False, *, ctx: ToolContext) -> Preview:
     _check(command)
     isolation = await ctx.in_thread(ctx.shell.isolation)
+    open_to_it = network or not isolation.blocks_network
+    if open_to_it:
+        ctx.egress.require_online()
     folder = ctx.files.root
     warning = " That is your home folder: all of it can be changed." if Path.home().is_relative_to(folder) else ""
     return Preview(
-        f"Run a shell command in {folder}.{warning}",
+        f"Run a shell command in {folder}{f' with the network: {_REACH}' if network else '.'}{warning}",
         command,
         "bash",
-        isolation=f"{isolation.name}: {isolation.blocks}",
+        hosts=(ANY_HOST,) if open_to_it else (),
+        isolation=f"{isolation.name}: {isolation.sentences(network=network)}",
     )

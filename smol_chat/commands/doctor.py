@@ -222,9 +222,8 @@ def _tools(assembly: Assembly) -> Check:
 def _sandbox(assembly: Assembly) -> Check:
     workbench = assembly.workbench()
     shell = workbench.shell.isolation()
-    detail = (
-        f"Python in {workbench.sandbox.name}: {workbench.sandbox.blocks} Shell commands in {shell.name}: {shell.blocks}"
-    )
+    python = workbench.sandbox
+    detail = f"Python in {python.name}: {python.blocks} Shell commands in {shell.name}: {shell.sentences()}"
     if shell.contained:
         return Check("sandbox", "ok", detail)
     if assembly.settings.sandbox.allow_unisolated_shell:

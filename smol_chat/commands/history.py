@@ -112,14 +112,24 @@ def _egress(assembly: Assembly, limit: int, *, as_json: bool) -> int:
         return 0
     for made in connections:
         when = datetime.fromtimestamp(made.time).strftime("%Y-%m-%d %H:%M:%S")
-        about = "" if made.exact else "about "
-        size = made.state if made.state != "closed" else f"{about}{made.sent:,} B out, {made.received:,} B in"
-        where = f"{made.host}:{made.port} ({made.address})"
+        where, size = _where(made), _size(made)
         call = " ".join(part for part in (made.caller.tool, made.caller.call_id, made.caller.conversation[:8]) if part)
         print(f"{when}  {single_line(where, 70)}  {size}  {single_line(call, 60)}")
     if not connections:
         print("No tool has connected to anything yet.", file=sys.stderr)
     return 0
+
+
+def _where(made: Connection) -> str:
+    return f"{made.host}:{made.port} ({made.address})" if made.port else made.host
+
+
+def _size(made: Connection) -> str:
+    if made.state != "closed":
+        return made.state
+    if not made.port:
+        return "a program had the network; bytes not known"
+    return f"{'' if made.exact else 'about '}{made.sent:,} B out, {made.received:,} B in"
 
 
 def _connection(made: Connection) -> JsonObject:

@@ -9,7 +9,7 @@ from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
 from smol_chat.tools.context import ToolContext, ToolWorkbench
 from smol_chat.tools.database.runner import QueryLimits
 from smol_chat.tools.database.statements import reads_only
-from smol_chat.tools.egress import Passage
+from smol_chat.tools.egress import ANY_HOST, Passage
 from smol_chat.tools.files import Entry
 from smol_chat.tools.http_response import HttpResponse
 from smol_chat.tools.registry import ToolRegistry
@@ -19,6 +19,7 @@ from smol_chat.tools.signature import Range
 from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput, tool
 
 __all__ = [
+    "ANY_HOST",
     "Effect",
     "Entry",
     "HttpResponse",

@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -22,6 +22,9 @@ OFFLINE = (
     "smol-chat is set to offline, so no tool may leave this machine; "
     "the command /offline off or the setting network.offline ends that."
 )
+
+ANY_HOST = "any host"
+"""In place of a name, where a program connects to what it wants and nobody sees to what."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +82,10 @@ class Connection:
     sent: int
     received: int
     exact: bool
-    """False where a library connects on its own: its address was checked before, and only contents are counted."""
+    """False where a library connects on its own: its address was checked before, and only contents are counted.
+
+    Without a port: a program had the network, and nothing is known of what it did there.
+    """
 
 
 class Ledger:
@@ -235,6 +241,23 @@ class Egress:
                 _log.error("The end of a connection to %s was not recorded: %s", host, error.message)
 
         return Passage(ended)
+
+    @contextlib.contextmanager
+    def unseen(self, caller: Caller) -> Iterator[None]:
+        """Record that a program has the network for as long as this lasts; to whom it connects is not known.
+
+        Raises:
+            ToolError: as `open`.
+        """
+        passage = self.open(caller, ANY_HOST, 0, "", exact=False)
+        passage.connected = True
+        try:
+            yield
+        except ToolError:  # it was not run
+            passage.connected = False
+            raise
+        finally:
+            passage.close()
 
     def close(self) -> None:
         """Close the record."""

@@ -26,6 +26,8 @@ _SETTINGS = (
 )
 SYSTEM_FILES = tuple(f"/etc/{name}" for name in _SETTINGS.split())
 """What programs read of the system's settings; the rest can hold secrets."""
+_NAME_SERVERS = "/etc/resolv.conf"
+"""Only a command with the network is told whom to ask for names."""
 
 _TEXT = {"LANG": "C.UTF-8", "TERM": "dumb", "PAGER": "cat", "GIT_PAGER": "cat"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -49,6 +51,8 @@ class Job(TypedDict):
     """The program that is started loads the filter, from the descriptor that stands for {filter} in its arguments."""
     landlock: int
     """Version of Landlock that is used, 0 for none."""
+    network: bool
+    """Landlock leaves TCP alone."""
     read: list[str]
     write: list[str]
 
@@ -65,8 +69,11 @@ class Backend(Protocol):
         """Tell whether it may be there, at next to no cost; whether it works, only a trial shows."""
         ...
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
-        """Return the job of one command; `private` is an empty folder of its own."""
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
+        """Return the job of one command, which may connect to others where `network` says so.
+
+        `private` is an empty folder of its own.
+        """
         ...
 
 
@@ -84,15 +91,17 @@ def _job(command: str, workspace: Path, home: str) -> Job:
         filter="",
         inner=False,
         landlock=0,
+        network=False,
         read=[],
         write=[],
     )
 
 
-def _command_filter(*, namespaces: bool, landlock_abi: int = 0) -> str:
+def _command_filter(*, namespaces: bool, network: bool, landlock_abi: int = 0) -> str:
     from smol_chat.tools.sandbox import seccomp  # late: ctypes, and only Linux has it
 
-    return seccomp.command_filter(os.uname().machine, namespaces=namespaces, landlock_abi=landlock_abi).hex()
+    machine = os.uname().machine
+    return seccomp.command_filter(machine, namespaces=namespaces, landlock_abi=landlock_abi, network=network).hex()
 
 
 def _filters_supported() -> bool:
@@ -112,20 +121,20 @@ class Bubblewrap:
 
     isolation = Isolation(
         "bubblewrap",
-        "The kernel lets it read and change the workspace and read the system's programs; it sees no other file, "
-        f"process or network and nothing of your environment. {_LIMITED}",
+        "The kernel lets it read and change the workspace and read the system's programs; it sees no other file "
+        f"or process and nothing of your environment. {_LIMITED}",
     )
 
     def available(self) -> bool:
         """Tell whether it is installed on a machine whose calls can be filtered."""
         return self.program is not None and _filters_supported()
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
         """Return the job of one command."""
         assert self.program is not None  # it is available
         job = _job(command, workspace, "/tmp")
         arguments = [self.program, "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session"]
-        arguments += ["--cap-drop", "ALL", "--clearenv"]
+        arguments += ["--cap-drop", "ALL", "--clearenv", *(("--share-net",) if network else ())]
         for name, value in job["environment"].items():
             arguments += ["--setenv", name, value]
         if "--disable-userns" in self.options:
@@ -134,7 +143,7 @@ class Bubblewrap:
             # Of a link only its name is needed: what it leads to is there too.
             link = Path(path).is_symlink()
             arguments += ["--symlink", str(Path(path).readlink()), path] if link else ["--ro-bind-try", path, path]
-        for path in SYSTEM_FILES:
+        for path in (*SYSTEM_FILES, *((_NAME_SERVERS,) if network else ())):
             arguments += ["--ro-bind-try", path, path]
         # Read-only, or the administrator's commands could change settings of the kernel that hold for all.
         arguments += ["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
@@ -143,7 +152,7 @@ class Bubblewrap:
         arguments += ["--bind", str(workspace), str(workspace), "--chdir", str(workspace), "--seccomp", "{filter}"]
         # Its own environment is empty too: the command can read it as that of the first process it sees.
         job["arguments"] = [*arguments, "--", *job["arguments"]]
-        job.update({"environment": {}, "filter": _command_filter(namespaces=True), "inner": True})
+        job.update({"environment": {}, "filter": _command_filter(namespaces=True, network=network), "inner": True})
         return job
 
 
@@ -162,8 +171,8 @@ class Landlock:
         signals = " Signals to other processes are refused, its own included." if self.version < 6 else ""
         return Isolation(
             "Landlock + seccomp",
-            "The kernel lets it read and change the workspace and read the system's programs, and refuses other files, "
-            "the network and other programs' processes; names and sizes of other files can still be asked for, "
+            "The kernel lets it read and change the workspace and read the system's programs, and refuses other files "
+            "and other programs' processes; names and sizes of other files can still be asked for, "
             f"changes of permissions and times are skipped.{signals} {_LIMITED}",
         )
 
@@ -171,12 +180,13 @@ class Landlock:
         """Tell whether kernel and machine have it."""
         return self.version > 0 and _filters_supported()
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
         """Return the job of one command."""
         job = _job(command, workspace, str(private))
-        job["filter"] = _command_filter(namespaces=False, landlock_abi=self.version)
+        job["filter"] = _command_filter(namespaces=False, landlock_abi=self.version, network=network)
         job["landlock"] = self.version
-        job["read"] = [*SYSTEM, *SYSTEM_FILES, *_PROC_FILES]
+        job["network"] = network
+        job["read"] = [*SYSTEM, *SYSTEM_FILES, *_PROC_FILES, *((_NAME_SERVERS,) if network else ())]
         job["write"] = [str(workspace), str(private), *_DEVICES]
         return job
 
@@ -187,8 +197,8 @@ class Filtered:
 
     isolation = Isolation(
         "seccomp only",
-        "NO file isolation: it can read and delete everything that you can. The kernel refuses it the network and "
-        f"other processes. {_LIMITED}",
+        "NO file isolation: it can read and delete everything that you can. The kernel refuses it other processes. "
+        f"{_LIMITED}",
         contained=False,
     )
 
@@ -196,10 +206,10 @@ class Filtered:
         """Tell whether the kernel takes filters."""
         return _filters_supported()
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
         """Return the job of one command."""
         job = _job(command, workspace, str(private))
-        job["filter"] = _command_filter(namespaces=False)
+        job["filter"] = _command_filter(namespaces=False, network=network)
         return job
 
 
@@ -211,18 +221,23 @@ class Seatbelt:
 
     isolation = Isolation(
         "sandbox-exec",
-        "The system lets it read and change the workspace and read the system's programs; other files and the network "
-        f"are refused, nothing of your environment is handed on. {_LIMITED}",
+        "The system lets it read and change the workspace and read the system's programs; other files are "
+        f"refused, nothing of your environment is handed on. {_LIMITED}",
     )
 
     def available(self) -> bool:
         """Tell whether the program is there."""
         return Path(self.program).exists()
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
         """Return the job of one command."""
         job = _job(command, workspace, str(private))
-        job["arguments"] = [self.program, "-p", seatbelt_profile(workspace, private), *job["arguments"]]
+        job["arguments"] = [
+            self.program,
+            "-p",
+            seatbelt_profile(workspace, private, network=network),
+            *job["arguments"],
+        ]
         return job
 
 
@@ -232,7 +247,13 @@ _MAC_SYSTEM = (
 )
 
 
-def seatbelt_profile(workspace: Path, private: Path) -> str:
+_MAC_NETWORK = (
+    '(allow network-outbound (remote ip "*:*") (literal "/private/var/run/mDNSResponder"))',
+    "(allow system-socket)",
+)
+
+
+def seatbelt_profile(workspace: Path, private: Path, *, network: bool = False) -> str:
     """Return the rules: all is denied that is not named here."""
     readable = " ".join(f"(subpath {_quoted(path)})" for path in _MAC_SYSTEM.split())
     own = " ".join(f"(subpath {_quoted(os.path.realpath(path))})" for path in (workspace, private))
@@ -249,6 +270,7 @@ def seatbelt_profile(workspace: Path, private: Path) -> str:
             f"(allow file-read* file-write* {own})",
             f"(allow file-read* file-write* {devices})",
             "(deny network*)",
+            *(_MAC_NETWORK if network else ()),  # of two rules the later one holds
         )
     )
 
@@ -266,13 +288,14 @@ class Limited:
         "limits only",
         f"NO isolation: it can do everything that you can, on this machine and on the network. {_LIMITED}",
         contained=False,
+        blocks_network=False,
     )
 
     def available(self) -> bool:
         """Tell that it is there, always."""
         return True
 
-    def job(self, command: str, workspace: Path, private: Path) -> Job:
+    def job(self, command: str, workspace: Path, private: Path, *, network: bool = False) -> Job:
         """Return the job of one command."""
         return _job(command, workspace, str(private))
 

@@ -74,9 +74,17 @@ class Isolation:
 
     name: str
     blocks: str
-    """What it keeps a command from doing: sentences for the approval card."""
+    """What it keeps a command from doing, the network aside: sentences for the approval card."""
     contained: bool = True
     """Whether the kernel keeps a command away from files outside the workspace."""
+    blocks_network: bool = True
+    """Whether the kernel refuses the network to a command that was not granted it."""
+
+    def sentences(self, *, network: bool = False) -> str:
+        """Return what it keeps a command from doing, and whether that one reaches the network."""
+        if network:
+            return f"{self.blocks} The NETWORK IS OPEN to it."
+        return f"{self.blocks} It has no network." if self.blocks_network else self.blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,12 @@ class Shell(Protocol):
         ...
 
     async def run(
-        self, command: str, limits: ShellLimits, progress: Callable[[str], None] | None = None
+        self,
+        command: str,
+        limits: ShellLimits,
+        progress: Callable[[str], None] | None = None,
+        *,
+        network: bool = False,
     ) -> ShellOutcome:
         """Run one command in the workspace; cancelling kills it and all it started.
 
@@ -128,6 +141,7 @@ class Shell(Protocol):
             command: for `/bin/sh`.
             limits: how much it may take.
             progress: is told the last line printed, now and then.
+            network: let it connect to whatever it wants; nothing connects to it.
 
         Raises:
             ToolError: no isolation is to be had, or no process could be started (`unavailable`).

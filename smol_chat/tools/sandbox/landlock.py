@@ -32,17 +32,18 @@ def abi() -> int:
     return max(_call(_CREATE_RULESET, None, 0, _VERSION_FLAG), 0)
 
 
-def restrict(version: int, *, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
+def restrict(version: int, *, read: Sequence[str] = (), write: Sequence[str] = (), network: bool = False) -> None:
     """Keep this process from every file but those beneath `read` and `write`; `no_new_privileges` comes first.
 
-    From version 4 on TCP is denied too, from version 6 on signals to processes outside. Paths that do not exist are
-    left out.
+    From version 4 on TCP is denied too unless `network` says otherwise, from version 6 on signals to processes outside.
+    Paths that do not exist are left out.
 
     Raises:
         OSError: the kernel refuses, or a path to write to cannot be opened.
     """
     handled = _FILE_RIGHTS.get(version, (1 << 16) - 1)
-    attributes = struct.pack("=QQQ", handled, _NET_RIGHTS if version >= 4 else 0, _SCOPES if version >= 6 else 0)
+    network_rights = _NET_RIGHTS if version >= 4 and not network else 0
+    attributes = struct.pack("=QQQ", handled, network_rights, _SCOPES if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     ruleset = _must(_call(_CREATE_RULESET, attributes, size, 0))
     try:

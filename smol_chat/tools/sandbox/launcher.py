@@ -170,9 +170,9 @@ def _lock(job: dict[str, Any]) -> None:
         _prctl(_DROP_CAPABILITY, capability)
     seccomp.no_new_privileges()
     if job["landlock"]:
-        landlock.restrict(job["landlock"], read=job["read"], write=job["write"])
+        landlock.restrict(job["landlock"], read=job["read"], write=job["write"], network=job["network"])
     seccomp.load(bytes.fromhex(job["filter"]))
-    if not seccomp.refuses_sockets():
+    if not seccomp.refuses_local_sockets():
         raise OSError(0, "the filter of kernel calls does not hold")
 
 

@@ -111,8 +111,11 @@ _REFUSED = (
     "clock_settime adjtimex clock_adjtime acct quotactl quotactl_fd syslog iopl ioperm modify_ldt lookup_dcookie "
     "name_to_handle_at open_by_handle_at init_module finit_module delete_module kexec_load kexec_file_load bpf "
     "userfaultfd perf_event_open keyctl add_key request_key io_uring_setup io_uring_enter io_uring_register "
-    "fanotify_init fanotify_mark socket connect bind listen accept accept4"
+    "fanotify_init fanotify_mark listen accept accept4"
 )
+_CONNECTING = "socket connect bind"
+_INTERNET = (2, 10)
+"""AF_INET and AF_INET6."""
 _OWN_MACHINE = (
     "shmget shmat shmctl msgget msgsnd msgrcv msgctl semget semop semctl semtimedop mq_open mq_unlink inotify_add_watch"
 )
@@ -133,21 +136,25 @@ _OF_ONESELF = {
 """Calls that change a process, and which argument says which one; 0 is the caller."""
 
 
-def command_filter(machine: str, *, namespaces: bool, landlock_abi: int = 0) -> bytes:
-    """Return the filter of a shell command: no network, no other process, nothing of the machine's own settings.
+def command_filter(machine: str, *, namespaces: bool, landlock_abi: int = 0, network: bool = False) -> bytes:
+    """Return the filter of a shell command: no other process, nothing of the machine's own settings, no network.
 
     Args:
         machine: as `os.uname()` names it.
         namespaces: processes, mounts and messages are its own already, and no file outside can be changed.
         landlock_abi: what Landlock leaves open in its older forms is closed here.
+        network: it may connect by IP, and by nothing else: a socket with a name leads to programs of this machine.
     """
+    connecting = [Rule("socket", ALLOW, 0, values=_INTERNET, otherwise=REFUSE)] if network else []
+    refused = _REFUSED if network else f"{_REFUSED} {_CONNECTING}"
     rules = [
         Rule("clone", ALLOW, 0, _NEW_NAMESPACES, otherwise=REFUSE),
         Rule("clone3", MISSING),  # its flags lie in memory, where no filter sees them; C libraries then use clone
         Rule("ioctl", REFUSE, 1, values=_IOCTLS),
         # Datagrams of a pair could be sent to a named socket all the same.
         Rule("socketpair", ALLOW, 1, _SOCK_TYPE, (_SOCK_STREAM, _SOCK_SEQPACKET), REFUSE),
-        *(Rule(name, REFUSE) for name in _REFUSED.split()),
+        *connecting,
+        *(Rule(name, REFUSE) for name in refused.split()),
     ]
     if namespaces:
         modes = {"chmod": 1, "fchmod": 1, "fchmodat": 2, "fchmodat2": 2}
@@ -198,10 +205,10 @@ def load(code: bytes) -> None:
     _must(_prctl(_SET_SECCOMP, _MODE_FILTER, ctypes.byref(filled)), "seccomp")
 
 
-def refuses_sockets() -> bool:
-    """Try whether the filter of a command holds: it lets nothing be connected."""
+def refuses_local_sockets() -> bool:
+    """Try whether the filter of a command holds: with the network or without, none has a socket of this machine."""
     library = ctypes.CDLL(None, use_errno=True)
-    return bool(library.socket(2, 1, 0) < 0 and ctypes.get_errno() == errno.EPERM)
+    return bool(library.socket(1, 1, 0) < 0 and ctypes.get_errno() == errno.EPERM)
 
 
 def _prctl(option: int, value: int, pointer: object) -> int:

@@ -50,7 +50,12 @@ class IsolatedShell:
         return self._backend().isolation
 
     async def run(
-        self, command: str, limits: ShellLimits, progress: Callable[[str], None] | None = None
+        self,
+        command: str,
+        limits: ShellLimits,
+        progress: Callable[[str], None] | None = None,
+        *,
+        network: bool = False,
     ) -> ShellOutcome:
         """Run one command in the workspace.
 
@@ -67,7 +72,7 @@ class IsolatedShell:
             )
         private = Path(tempfile.mkdtemp(prefix="smol-chat-"))
         try:
-            return await run_job(backend.job(command, self._workspace, private), limits, progress)
+            return await run_job(backend.job(command, self._workspace, private, network=network), limits, progress)
         finally:
             shutil.rmtree(private, ignore_errors=True)
 
