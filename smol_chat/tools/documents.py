@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
-import os
-import signal
 import sys
 from pathlib import Path
 
 from smol_chat.errors import ToolError
 from smol_chat.tools.document_worker import SECONDS
+from smol_chat.tools.sandbox.ending import end_group
 
 _GRACE = 5.0
 """Seconds beyond the processor time: a machine whose cores run a model is slow."""
@@ -55,9 +53,7 @@ async def document_text(data: bytes) -> str | None:
     except asyncio.TimeoutError:
         raise ToolError("timeout", f"The {name} document could not be read within {SECONDS} seconds.") from None
     finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        await end_group(process)
     try:
         answer = json.loads(output)
     except ValueError:

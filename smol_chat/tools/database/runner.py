@@ -19,6 +19,7 @@ from smol_chat.errors import ToolError
 from smol_chat.messages import JsonValue
 from smol_chat.tools.database.sqlite import NOTHING
 from smol_chat.tools.files import OpenFile, WorkspaceFiles
+from smol_chat.tools.sandbox.ending import end_group
 
 SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
@@ -205,7 +206,7 @@ class Database:
         except asyncio.TimeoutError:
             raise ToolError("timeout", f"The statement was stopped after {limits.seconds:g} seconds.") from None
         finally:
-            await _end(process)
+            await end_group(process)
         return _answer(output, process.returncode, limits.seconds)
 
     async def _start(self, descriptors: Sequence[int], folders: Sequence[str]) -> asyncio.subprocess.Process:
@@ -245,18 +246,6 @@ async def _exchange(process: asyncio.subprocess.Process, sent: bytes) -> bytes:
         if len(output) > _ANSWER_BYTES:
             raise ToolError("limit", "The result is too large.")
     return bytes(output)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.stdout is not None:
-        with contextlib.suppress(Exception):
-            while await process.stdout.read(65536):
-                pass
-    await process.wait()
 
 
 def _answer(output: bytes, code: int | None, seconds: float) -> dict[str, Any]:

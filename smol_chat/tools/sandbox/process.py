@@ -13,7 +13,6 @@ import logging
 import math
 import os
 import shutil
-import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 
 from smol_chat.errors import ToolError
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
+from smol_chat.tools.sandbox.ending import end_group
 from smol_chat.tools.sandbox.layers import Layers, available_layers
 from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT, STARTED, TERMS
 
@@ -234,15 +234,6 @@ def _outcome(report: dict[str, Any], printed: str) -> PythonOutcome:
 
 
 async def _end(worker: _Worker) -> None:
-    """Kill the whole process group and wait for it; the folder goes with it."""
-    process = worker.process
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    if process.stdin is not None:
-        process.stdin.close()
-    if process.stdout is not None:
-        with contextlib.suppress(Exception):
-            while await process.stdout.read(65536):
-                pass
-    await process.wait()
+    """Kill the process and its group; the folder goes with it."""
+    await end_group(worker.process)
     shutil.rmtree(worker.folder, ignore_errors=True)
