@@ -8,7 +8,7 @@ from textwrap import wrap
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from smol_chat.ui.commands import COMMANDS
+from smol_chat.ui.command_list import COMMANDS
 from smol_chat.ui.consent.card import ANSWERS
 
 _NAMES = {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from smol_chat.ui.commands import Command
+from smol_chat.ui.command_list import Command
 
 _SHOWN = 6
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from smol_chat.ui.commands import COMMANDS, Command
+from smol_chat.ui.command_list import COMMANDS, Command
 from smol_chat.ui.screens.chat import ChatScreen
 
 

@@ -11,7 +11,7 @@ from smol_chat.messages import ToolResult
 from smol_chat.models.discover import InstalledModel
 from smol_chat.tools import Effect, ToolContext, ToolOutput, tool
 from smol_chat.tools.egress import Caller
-from smol_chat.ui.commands import COMMANDS, is_command, matching
+from smol_chat.ui.command_list import COMMANDS, is_command, matching
 from support.screen import Stage, on_stage
 from support.scripted_conversation import DONE, Pause, ScriptedBackend
 

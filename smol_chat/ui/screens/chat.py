@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from smol_chat.errors import SmolChatError
 from smol_chat.events import Decided, Notice, ToolFinished, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.ui import commands
 from smol_chat.ui.backend import Backend, OpenConversation
+from smol_chat.ui.command_list import CommandProblem, is_command, matching
 from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.approver import CardApprover
 from smol_chat.ui.consent.card import ApprovalCard
@@ -33,6 +34,9 @@ from smol_chat.ui.topbar import TopBar
 from smol_chat.ui.transcript.view import CopyKind, Transcript
 from smol_chat.ui.turns import TurnRunner
 
+if TYPE_CHECKING:
+    from smol_chat.ui.search_bar import SearchBar
+
 
 class ChatScreen(Screen[None]):
     """One conversation on screen. Widgets hold what they show; the conversation and its journal hold the truth."""
@@ -40,6 +44,9 @@ class ChatScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer", show=False),
         Binding("ctrl+r", "toggle_reasoning", "Open or fold the reasoning", show=False),
+        Binding("ctrl+f", "find", "Find words in the conversation; then n and N step", show=False),
+        Binding("alt+up", "jump(-1)", "Previous message", show=False),
+        Binding("alt+down", "jump(1)", "Next message", show=False),
         Binding("ctrl+y", "copy_last", "Copy the last answer", show=False),
         Binding("ctrl+n", "new", "New conversation", show=False),
         Binding("ctrl+o", "question", "Go to the question that waits, and back", show=False),
@@ -72,6 +79,7 @@ class ChatScreen(Screen[None]):
         self._approver = CardApprover(self._questions_changed)
         self.transcript = Transcript(paints_per_second=backend.settings.ui.frames_per_second, id="transcript")
         self._topbar = TopBar(backend.workspace)
+        self._search: SearchBar | None = None
         self._dock = ApprovalDock(keystrokes)
         self._queue = MessageQueue()
         self._hints = CommandHints()
@@ -275,7 +283,7 @@ class ChatScreen(Screen[None]):
     def on_composer_written(self, event: Composer.Written) -> None:
         """Follow what is being written: the list of commands, and whether a card may take the focus."""
         self._dock.composer_empty = not event.text
-        found = commands.matching(event.text)
+        found = matching(event.text)
         self._hints.show(found)
         self._composer.choosing = bool(found)
 
@@ -302,7 +310,7 @@ class ChatScreen(Screen[None]):
 
     def on_composer_sent(self, event: Composer.Sent) -> None:
         """Carry out a command, or put the message where it will be sent next."""
-        if commands.is_command(event.text):
+        if is_command(event.text):
             self.run_command_line(event.text)
             return
         self._queue.add(event.text)
@@ -332,7 +340,7 @@ class ChatScreen(Screen[None]):
     async def _run_command(self, text: str) -> None:
         try:
             await commands.run_command(self, text)
-        except commands.CommandProblem as problem:
+        except CommandProblem as problem:
             self.say(str(problem))
         except SmolChatError as error:
             self.say(error.message)
@@ -344,6 +352,8 @@ class ChatScreen(Screen[None]):
         if self._hints.chosen is not None:
             self._hints.show([])
             self._composer.choosing = False
+        elif self._search is not None and self._search.is_open:
+            self._search.close()
         elif self._turns.running:
             self._status.show_activity("stopping")
             self.run_worker(self._turns.cancel(), group="stop")
@@ -388,6 +398,20 @@ class ChatScreen(Screen[None]):
     def action_composer(self) -> None:
         """Go to the composer; from there to the conversation."""
         (self.transcript if self._composer.has_focus else self._composer).focus()
+
+    async def action_find(self, words: str = "") -> None:
+        """Search the conversation."""
+        if self._search is None:
+            from smol_chat.ui.search_bar import SearchBar  # late: start-up
+
+            self._search = SearchBar(self.transcript)
+            await self.mount(self._search, after=self.transcript)
+        self._search.open(words)
+
+    def action_jump(self, step: int) -> None:
+        """Go to the previous or the next message; the cursor that marks it belongs to the conversation."""
+        self.transcript.focus()
+        self.transcript.action_jump(step)
 
     def action_scroll(self, pages: int) -> None:
         """Scroll the conversation by pages."""

@@ -23,6 +23,8 @@ class Block(ABC):
 
     foldable = False
     """Enter and a click on its header fold or unfold it."""
+    unfolded = True
+    """Whether all of it is shown."""
 
     @abstractmethod
     def pieces(self) -> Sequence[Piece]:
@@ -31,6 +33,10 @@ class Block(ABC):
     @abstractmethod
     def copy_text(self) -> str:
         """Return the original text, as it was before it was laid out."""
+
+    def find_text(self) -> str:
+        """Return the text in which words are looked for: all that unfolding would show."""
+        return self.copy_text()
 
     def toggle(self) -> None:  # noqa: B027  most blocks have nothing to fold
         """Fold or unfold."""
@@ -62,6 +68,8 @@ class AnswerBlock(Block):
 
     def __init__(self) -> None:
         self._source: list[str] = []
+        self._unread: list[str] = []
+        self._finished = False
         self._parts = PartStream()
         self._settled: list[Piece] = []
         self._open: list[Piece] = []
@@ -70,18 +78,22 @@ class AnswerBlock(Block):
     def feed(self, text: str) -> None:
         """Add text as it arrives."""
         self._source.append(text)
-        self._parts.feed(text)
+        self._unread.append(text)  # a turn is also built only to be searched: then nobody asks for its parts
         self._stale = True
 
     def finish(self) -> None:
         """Settle the last part."""
-        self._parts.finish()
+        self._finished = True
         self._stale = True
 
     def pieces(self) -> Sequence[Piece]:
         """Return settled pieces, then those that may still change."""
         if self._stale:
             self._stale = False
+            self._parts.feed("".join(self._unread))
+            self._unread = []
+            if self._finished:
+                self._parts.finish()
             for part in self._parts.closed[len(self._settled) :]:
                 self._settled.append(self._piece(part, first=not self._settled))
             ahead = self._parts.open_parts()

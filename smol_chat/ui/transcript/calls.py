@@ -78,6 +78,14 @@ class CallBlock(Block):
             return self._result.content
         return json.dumps({"name": self._call.name, "arguments": self._arguments()}, ensure_ascii=False, indent=2)
 
+    def find_text(self) -> str:
+        """Return name, arguments and result."""
+        arguments = [
+            f"{key}: {value if isinstance(value, str) and chr(10) in value else _shown(value)}"
+            for key, value in self._arguments().items()
+        ]
+        return "\n".join([self._call.name, *arguments, self._result.content if self._result else ""])
+
     def pieces(self) -> Sequence[Piece]:
         """Return header, arguments and result."""
         if self._pieces is None:
@@ -142,22 +150,17 @@ class MalformedBlock(Block):
 
     def __init__(self, event: MalformedCall) -> None:
         self._event = event
-        self._unfolded = False
+        self.unfolded = False
         self._pieces: list[Piece] | None = None
 
     def toggle(self) -> None:
         """Show all of the raw text, or its first lines only."""
-        self._unfolded = not self._unfolded
+        self.unfolded = not self.unfolded
         self._pieces = None
 
     def copy_text(self) -> str:
         """Return the raw text of the call."""
         return self._event.raw
-
-    @property
-    def unfolded(self) -> bool:
-        """Whether all of it is shown."""
-        return self._unfolded
 
     def pieces(self) -> Sequence[Piece]:
         """Return the diagnosis and the raw text."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.cache import LRUCache
 from textual.strip import Strip
 from textual.widget import Widget
@@ -32,15 +35,31 @@ class Painter:
         self._strips.clear()
         self._palette.clear()
 
-    def strip(self, row: Row | None, *, marked: bool = False, selection: tuple[int, int] | None = None) -> Strip:
-        """Return a row at full width; `marked` puts the cursor beside it, `selection` is a range of its text."""
+    def strip(
+        self,
+        row: Row | None,
+        *,
+        marked: bool = False,
+        selection: tuple[int, int] | None = None,
+        found: Sequence[tuple[int, int, str]] = (),
+    ) -> Strip:
+        """Return a row at full width.
+
+        Args:
+            row: What to draw; None draws an empty row.
+            marked: Put the cursor beside it.
+            selection: Range of its text that is selected.
+            found: Ranges of its text that were looked for, each with the name of its style.
+        """
         line = row.line if row and row.line else _GAP
         label = row.piece.label if row and row.is_first else None
         key = (line, label, marked)
         strip = self._strips.get(key)
         if strip is None:
             strip = self._strips[key] = self._draw(line, label, marked=marked)
-        return self._select(strip, line, selection) if selection and row else strip
+        for start, end, style in found:
+            strip = self._over(strip, line, (start, end), self._palette.style(style))
+        return self._over(strip, line, selection, self._palette.selection) if selection and row else strip
 
     def with_hint(self, strip: Strip, text: str) -> Strip:
         """Return the strip with a short text over its right end."""
@@ -72,12 +91,12 @@ class Painter:
         # Neighbours in one style become one segment: fewer bytes to the terminal, fewer objects to keep.
         return Strip([*segments, *Segment.simplify(body)], max(used, width)).crop(0, width)
 
-    def _select(self, strip: Strip, line: Line, selection: tuple[int, int]) -> Strip:
+    def _over(self, strip: Strip, line: Line, span: tuple[int, int], style: Style) -> Strip:
         begin = MARGIN + cells(line.gutter)
-        start = min(begin + cell_len(line.text[: selection[0]]), strip.cell_length)
-        end = min(begin + cell_len(line.text[: selection[1]]), strip.cell_length)
+        start = min(begin + cell_len(line.text[: span[0]]), strip.cell_length)
+        end = min(begin + cell_len(line.text[: span[1]]), strip.cell_length)
         if end <= start:
             return strip
         middle = strip.crop(start, end)
-        chosen = Strip(Segment.apply_style(middle, post_style=self._palette.selection), middle.cell_length)
+        chosen = Strip(Segment.apply_style(middle, post_style=style), middle.cell_length)
         return Strip.join([strip.crop(0, start), chosen, strip.crop(end, strip.cell_length)])

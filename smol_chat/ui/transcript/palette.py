@@ -55,6 +55,8 @@ COMPONENTS = (
     "warning",
     "error",
     "cursor",
+    "found",
+    "found.here",
     "hint",
 )
 """Names of styles; each is the component class `transcript--NAME`, dots as dashes."""
@@ -99,6 +101,8 @@ LOOKS = """
     Transcript > .transcript--warning { color: $text-warning; }
     Transcript > .transcript--error { color: $text-error; }
     Transcript > .transcript--cursor { color: $text-accent; }
+    Transcript > .transcript--found { color: $background; background: $secondary; }
+    Transcript > .transcript--found-here { color: $background; background: $primary; text-style: bold; }
     Transcript > .transcript--hint { color: $background; background: $primary; text-style: bold; }
 """
 """How the styles look under any theme: only variables of the theme, no colours."""

@@ -81,6 +81,11 @@ class Turn:
             self.close()
         return self._blocks
 
+    def texts(self) -> list[str]:
+        """Return the text of each block, to look for words in; a turn nobody has looked at stays unbuilt."""
+        blocks = self._blocks if self._events is None else Turn(self._events).blocks
+        return [block.find_text() for block in blocks]
+
     @property
     def live_reasoning(self) -> ReasoningBlock | None:
         """The reasoning that is streaming."""

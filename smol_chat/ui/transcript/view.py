@@ -8,6 +8,7 @@ Following the end is a state: only the user leaves it (by scrolling up) and take
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -22,9 +23,12 @@ from textual.widget import Widget
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock
 from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
+from smol_chat.ui.transcript.finding import Finder, Found, Hit, ranges
+from smol_chat.ui.transcript.lines import Line
 from smol_chat.ui.transcript.markdown import last_code, warm_up
 from smol_chat.ui.transcript.painting import MARGIN, RIGHT_MARGIN, Painter
 from smol_chat.ui.transcript.palette import COMPONENTS, LOOKS, component_class
+from smol_chat.ui.transcript.pieces import Piece
 from smol_chat.ui.transcript.selecting import block_selection, row_number, selected_range, selected_text
 from smol_chat.ui.transcript.turns import Turn
 from smol_chat.ui.transcript.viewport import Viewport
@@ -48,8 +52,11 @@ class Transcript(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,alt+down", "jump(1)", "Next message", show=False),
         Binding("k,alt+up", "jump(-1)", "Previous message", show=False),
-        Binding("enter", "fold", "Fold or unfold", show=False),
+        Binding("enter", "fold", "Fold or unfold; while finding: next match", show=False),
         Binding("c", "copy", "Copy", show=False),
+        Binding("slash", "screen.find", "Find words in the conversation", show=False),
+        Binding("n", "find_step(1)", "Next match of what was found", show=False),
+        Binding("N", "find_step(-1)", "Previous match", show=False),
         Binding("end,ctrl+end", "scroll_end", "End", show=False),
         Binding("home,ctrl+home", "scroll_home", "Beginning", show=False),
     ]
@@ -73,6 +80,9 @@ class Transcript(ScrollView, can_focus=True):
     following: var[bool] = var(True)
     """Whether the view stays at the end while content arrives; changed by the user only."""
 
+    found: var[Found] = var((0, 0, True))
+    """How a search stands: number of the match that is shown, matches in all, whether all turns were looked at."""
+
     class CopyRequested(Message):
         """The user asked for a text to be copied."""
 
@@ -87,6 +97,10 @@ class Transcript(ScrollView, can_focus=True):
         self._document = Document()
         self._painter = Painter(self)
         self._view = Viewport(self._document)
+        self._finder = Finder(self._document)
+        self._found_at: tuple[Place, int] | None = None
+        self._find_from: Place | None = None
+        self._found_ranges: dict[Piece, tuple[list[Line], dict[int, list[tuple[int, int]]]]] = {}
         self._cursor: Place | None = None
         self._laid_out_for = Size(0, 0)
         self._scrolls_itself = False
@@ -132,6 +146,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def clear(self) -> None:
         """Show an empty conversation."""
+        self.find("")
         self._document.load([], unfolded=self._unfold_reasoning)
         self._painter.clear()
         self._cursor = None
@@ -181,6 +196,65 @@ class Transcript(ScrollView, can_focus=True):
         """Go to the end and stay there."""
         self.following = True
         self._lay_out()
+
+    # --- finding ----------------------------------------------------------------------------
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether something is being looked for."""
+        return self._finder.pattern is not None
+
+    def find(self, words: str) -> None:
+        """Show where words are, from where the view was when the search began; no words end it."""
+        if self._find_from is None or not self.is_finding:
+            self._find_from = self._view.rows[0].place if self._view.rows else None
+        self._finder.begin(words)
+        self._found_at = None
+        self._found_ranges.clear()
+        self.found = self._finder.found()
+        if self.is_finding and self._find_from is not None:
+            self.run_worker(self._search(self._find_from), group="find", exclusive=True)
+        else:
+            self.workers.cancel_group(self, "find")
+            self.following = self.following or self._view.at_end
+        self.refresh()
+
+    async def _search(self, start: Place) -> None:
+        async with aclosing(self._finder.search(start)) as hits:
+            async for hit in hits:
+                if hit is not None and self._finder.hit is None:
+                    self._show_hit(hit)
+                self.found = self._finder.found()
+
+    def _show_hit(self, hit: Hit) -> None:
+        self._finder.hit = hit
+        self._found_at = self._finder.place(hit)
+        place = self._found_at[0]
+        self._cursor = Place(place.turn, place.block, 0, 0)
+        self.following = False
+        self._view.reveal(place, lead=self.size.height // 3)
+        self._lay_out()
+        self.refresh()
+
+    def _found_in(self, row: Row | None) -> list[tuple[int, int, str]]:
+        """Return the ranges of a row's text that were looked for, with their styles."""
+        pattern = self._finder.pattern
+        if pattern is None or row is None or row.line is None:
+            return []
+        lines = row.piece.lines(self._document.width)
+        kept = self._found_ranges.get(row.piece)
+        if kept is None or kept[0] is not lines:
+            kept = self._found_ranges[row.piece] = lines, ranges(lines, pattern)
+        here = self._found_at[1] if self._found_at and self._found_at[0] == row.place else -1
+        found = kept[1].get(row.place.row - row.piece.gap, ())
+        return [(start, end, "found.here" if start == here else "found") for start, end in found]
+
+    def action_find_step(self, step: int) -> None:
+        """Go to the next or the previous match."""
+        hit = self._finder.step(step)
+        if hit is not None:
+            self._show_hit(hit)
+            self.found = self._finder.found()
 
     # --- painting on a clock ----------------------------------------------------------------
 
@@ -314,7 +388,8 @@ class Transcript(ScrollView, can_focus=True):
         row = self._view.rows[y] if y < len(self._view.rows) else None
         selection = self.text_selection
         span = selected_range(selection, row) if selection is not None and row else None
-        strip = self._painter.strip(row, marked=self._is_marked(row), selection=span)
+        found = self._found_in(row)
+        strip = self._painter.strip(row, marked=self._is_marked(row), selection=span, found=found)
         if y == self.size.height - 1 and (below := self._new_lines()):
             strip = self._painter.with_hint(strip, f"↓ {below:,} new line{'' if below == 1 else 's'}")
         if self._painting or row is None:
@@ -400,8 +475,10 @@ class Transcript(ScrollView, can_focus=True):
         self.refresh()
 
     def action_fold(self) -> None:
-        """Fold or unfold the block under the cursor."""
-        if self._cursor is not None:
+        """Fold or unfold the block under the cursor; while finding go to the next match."""
+        if self.is_finding:
+            self.action_find_step(1)
+        elif self._cursor is not None:
             self._toggle(self._cursor)
 
     def action_copy(self) -> None:

@@ -53,15 +53,20 @@ class Viewport:
         """Let the row with this number, counted from the top of the document, be the one that keeps its place."""
         self._place = self.document.place_at(row)
 
-    def reveal(self, place: Place) -> bool:
-        """Move so that a block begins in view; tell whether that is at the end."""
+    def reveal(self, place: Place, *, lead: int = 0) -> bool:
+        """Move so that a place is in view, `lead` rows below the top if it was not; tell whether that is at the end."""
         self._measure_around(place)
         row, last_top = self.document.row_of(place), self.document.height - self.height
         target = self.top
         if not self.top <= row < self.top + self.height - 2:
-            target = row if row < self.top else min(row, last_top)
+            target = row - lead if row < self.top else min(row - lead, last_top)
         self.move_to(max(0, target))
         return target >= last_top
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last row is in view."""
+        return self.top >= self.document.height - self.height
 
     def keep_header(self, header: Place) -> None:
         """Keep a block's header in view although what is below it changes."""

@@ -8,7 +8,6 @@ import unicodedata
 from collections.abc import Sequence
 
 import pytest
-from textual.app import App, ComposeResult
 from textual.geometry import Region
 
 from smol_chat.events import (
@@ -19,75 +18,22 @@ from smol_chat.events import (
     Notice,
     ReasoningDelta,
     ReasoningFinished,
-    RoundStarted,
     ToolCallProposed,
     ToolFinished,
     ToolProgress,
     ToolStarted,
     TurnEvent,
     TurnFailed,
-    TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import FinishReason, JsonObject, Origin, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.messages import JsonObject, Origin, ToolCall, ToolFailure, ToolResult
 from smol_chat.ui.transcript.blocks import ReasoningBlock
 from smol_chat.ui.transcript.view import Transcript
-
-CURSOR = "▌"
-
-
-class TranscriptApp(App[None]):
-    def __init__(self, events: Sequence[TurnEvent] = ()) -> None:
-        super().__init__()
-        self.events = events
-        self.copied: list[str] = []
-
-    def compose(self) -> ComposeResult:
-        yield Transcript()
-
-    def on_mount(self) -> None:
-        transcript = self.query_one(Transcript)
-        transcript.focus()
-        for event in self.events:
-            transcript.feed(event)
-
-    def on_transcript_copy_requested(self, message: Transcript.CopyRequested) -> None:
-        self.copied.append(message.text)
-
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one(Transcript)
-
-    def rows(self) -> list[str]:
-        self.transcript.flush()
-        return self.shown()
-
-    def shown(self) -> list[str]:
-        size = self.transcript.size
-        strips = self.transcript.render_lines(Region(0, 0, size.width, size.height))
-        return [strip.text.replace(CURSOR, " ").rstrip() for strip in strips]
-
-    def marked(self) -> list[str]:
-        size = self.transcript.size
-        strips = self.transcript.render_lines(Region(0, 0, size.width, size.height))
-        return [strip.text.strip() for strip in strips if strip.text.startswith(CURSOR)]
-
-
-def finished(reason: FinishReason = "stop", message: str = "") -> TurnFinished:
-    return TurnFinished(reason, Usage(), Timings(), message)
-
-
-def turn(question: str = "Question", answer: str = "Answer.", reasoning: str = "") -> list[TurnEvent]:
-    thought: list[TurnEvent] = [ReasoningDelta(reasoning), ReasoningFinished(3_200, 148)] if reasoning else []
-    return [TurnStarted("c", question), RoundStarted(1), *thought, ContentDelta(answer), finished()]
+from support.transcript_app import TranscriptApp, call, finished, turn
 
 
 def numbered(count: int, start: int = 0) -> str:
     return "".join(f"line {number}\n\n" for number in range(start, start + count))
-
-
-def call(arguments: JsonObject, name: str = "get_weather", call_id: str = "1") -> ToolCallProposed:
-    return ToolCallProposed(ToolCall(call_id, name, arguments))
 
 
 async def shown(events: Sequence[TurnEvent], size: tuple[int, int] = (80, 40)) -> list[str]:
