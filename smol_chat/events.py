@@ -195,6 +195,21 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Summarised:
+    """From now on the model reads `text` in place of the first `turns` turns, but for those that are pinned."""
+
+    turns: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The turn this event belongs to is never summarised, or may be again. Comes after the turn's last event."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TurnFinished:
     """The turn ended in an orderly way. `message` explains reasons other than `stop`."""
 
@@ -229,6 +244,8 @@ TurnEvent = Union[
     ToolProgress,
     ToolFinished,
     Notice,
+    Summarised,
+    Pinned,
     TurnFinished,
     TurnFailed,
 ]

@@ -69,6 +69,8 @@ class ToolSchema:
     name: str
     description: str
     parameters: JsonObject
+    keywords: tuple[str, ...] = ()
+    """Words of requests the tool is for, where its description has others; no model reads them."""
 
     def as_openai(self) -> JsonObject:
         """Return the schema in the form of OpenAI's `tools` array."""

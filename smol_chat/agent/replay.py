@@ -6,13 +6,18 @@ history in both cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from smol_chat.agent.shorten import shortened
+from smol_chat.errors import UsageError
 from smol_chat.events import (
     ContentDelta,
     MalformedCall,
+    Pinned,
     ReasoningDelta,
     RoundStarted,
+    Summarised,
     ToolCallProposed,
     ToolFinished,
     TurnEvent,
@@ -20,23 +25,39 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+from smol_chat.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolResult, UserMessage
 
 UNKNOWN_OUTCOME = "This call was interrupted. Whether it had any effect is not known."
+
+SUMMARY = """\
+[Earlier in this conversation, as summarised by the assistant:
+{summary}
+The conversation goes on with this message:]
+
+{text}"""
+"""How a user's message begins where a summary stands for the turns before it: a message of its own would break the
+alternation of roles that many chat templates insist on."""
+
+_WHOLE: Mapping[str, int] = MappingProxyType({})
 
 
 class History:
     """The messages of a conversation, built event by event."""
 
     def __init__(self, events: Iterable[TurnEvent] = ()) -> None:
-        self._messages: list[Message] = []
+        self._turns: list[list[Message]] = []
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._calls: list[ToolCall] = []
         self._malformed: list[MalformedCall] = []
         self._results: dict[str, str] = {}
+        self._outcomes: dict[str, ToolResult] = {}
         self.calls_seen = 0
         """How many calls the conversation has proposed; numbers the next one."""
+        self.summary = Summarised(0, "")
+        """What stands for the first turns; no turns at the beginning."""
+        self.pinned: set[int] = set()
+        """Numbers, from 0, of the turns that no summary may replace."""
         for event in events:
             self.add(event)
 
@@ -45,7 +66,7 @@ class History:
         match event:
             case TurnStarted(text=text):
                 self._close_round()
-                self._messages.append(UserMessage(text))
+                self._turns.append([UserMessage(text)])
             case RoundStarted() | TurnFinished() | TurnFailed():
                 self._close_round()
             case ReasoningDelta(text=text):
@@ -59,15 +80,63 @@ class History:
                 self._malformed.append(event)
             case ToolFinished(result=result):
                 self._results[result.call_id] = result.content
+                self._outcomes[result.call_id] = result
+            case Summarised():
+                self.summary = event
+            case Pinned(on=on):
+                self.pin(len(self._turns) - 1, on)
             case _:  # what only people see
                 pass
 
-    def messages(self) -> tuple[Message, ...]:
-        """Return all messages so far, those of an unfinished round included."""
-        return (*self._messages, *self._round_messages())
+    def pin(self, turn: int, on: bool) -> None:
+        """Keep a turn, counted from 0, from being summarised, or no longer.
+
+        Raises:
+            UsageError: there is no such turn.
+        """
+        if not 0 <= turn < len(self._turns):
+            raise UsageError(f"There is no turn {turn + 1} to pin; the conversation has {len(self._turns)}.")
+        (self.pinned.add if on else self.pinned.discard)(turn)
+
+    @property
+    def turns(self) -> int:
+        """How many turns there are, the running one included."""
+        return len(self._turns)
+
+    @property
+    def last_request(self) -> str:
+        """What the user wrote last; empty before the first turn."""
+        first = self._turns[-1][0] if self._turns else None
+        return first.text if isinstance(first, UserMessage) else ""
+
+    def turn(self, number: int) -> tuple[Message, ...]:
+        """Return the messages of one turn, counted from 0, whole."""
+        unfinished = self._round_messages() if number == len(self._turns) - 1 else []
+        return (*self._turns[number], *unfinished)
+
+    def outcome(self, call_id: str) -> ToolResult | None:
+        """Return what a call gave, whole."""
+        return self._outcomes.get(call_id)
+
+    def messages(self, kept: Mapping[str, int] = _WHOLE) -> tuple[Message, ...]:
+        """Return what the model is shown: the summary and the turns it does not stand for, to the unfinished round.
+
+        Args:
+            kept: characters to keep of a call's result, by the call's id; results of other calls are shown whole.
+        """
+        shown = [
+            message
+            for number in range(len(self._turns))
+            if number >= self.summary.turns or number in self.pinned
+            for message in self.turn(number)
+        ]
+        if self.summary.turns and shown and isinstance(first := shown[0], UserMessage):
+            shown[0] = UserMessage(SUMMARY.format(summary=self.summary.text, text=first.text))
+        return tuple(_kept(message, kept) for message in shown)
 
     def _close_round(self) -> None:
-        self._messages.extend(self._round_messages())
+        if self._turns:
+            self._turns[-1].extend(self._round_messages())
         self._content, self._reasoning, self._calls, self._malformed, self._results = [], [], [], [], {}
 
     def _round_messages(self) -> list[Message]:
@@ -82,6 +151,14 @@ class History:
         results = [ToolMessage(call.id, call.name, self._results.get(call.id, UNKNOWN_OUTCOME)) for call in self._calls]
         diagnoses = [ToolMessage("", "", _diagnosis(bad)) for bad in self._malformed]
         return [assistant, *results, *diagnoses]
+
+
+def _kept(message: Message, kept: Mapping[str, int]) -> Message:
+    if isinstance(message, ToolMessage) and message.call_id in kept:
+        return ToolMessage(
+            message.call_id, message.name, shortened(message.text, message.call_id, kept[message.call_id])
+        )
+    return message
 
 
 def _diagnosis(bad: MalformedCall) -> str:

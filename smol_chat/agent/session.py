@@ -5,20 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 
 from smol_chat.agent.calls import STOPPED_BEFORE, RoundOfCalls, Toolbox, refuse_all
 from smol_chat.agent.consent import Approver
+from smol_chat.agent.context import ContextKeeper
 from smol_chat.agent.generation import Round
 from smol_chat.agent.limits import RepeatBreaker, TurnLimits
 from smol_chat.agent.policy import Rules
 from smol_chat.agent.replay import History
+from smol_chat.agent.stopping import unless_stopped
+from smol_chat.agent.summary import Reviewer, TakeAsIs
 from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
 from smol_chat.errors import SmolChatError, UsageError
-from smol_chat.events import GenerationFinished, Notice, RoundStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
-from smol_chat.messages import FinishReason, SystemMessage, Timings, ToolSchema, Usage
+from smol_chat.events import (
+    GenerationFinished,
+    Notice,
+    Pinned,
+    RoundStarted,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolSchema, Usage
 from smol_chat.protocol.suggest import unknown_tool
 
 NO_TOOLS = (
@@ -57,6 +70,7 @@ class Session:
         approver: Approver,
         options: SessionOptions,
         past: Iterable[TurnEvent] = (),
+        reviewer: Reviewer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open a conversation.
@@ -68,6 +82,7 @@ class Session:
             approver: who is asked before a call runs.
             options: system prompt, sampling, limits, rules.
             past: events of its earlier turns.
+            reviewer: who looks at a summary before the model reads it; nobody where None.
             clock: monotonic seconds.
         """
         self.conversation = conversation
@@ -82,6 +97,7 @@ class Session:
         self._clock = clock
         self._cancelled = asyncio.Event()
         self._running = False
+        self._context = ContextKeeper(engine, self._history, reviewer or TakeAsIs(), self._cancelled)
 
     async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn: `TurnStarted` first, exactly one of `TurnFinished` and `TurnFailed` last.
@@ -114,6 +130,26 @@ class Session:
             raise UsageError(unknown_tool(choice, names))
         self._tool_choice = choice
 
+    def pin(self, turn: int, on: bool) -> Pinned:
+        """Keep a turn, counted from 0, from being summarised, or no longer; return what the journal keeps of that.
+
+        Raises:
+            UsageError: there is no such turn.
+        """
+        self._history.pin(turn, on)
+        return Pinned(on)
+
+    def pin_tool(self, name: str, on: bool) -> None:
+        """Offer a tool whatever room there is, or no longer.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        names = [tool.name for tool in self._toolbox.schemas()]
+        if name not in names:
+            raise UsageError(unknown_tool(name, names))
+        (self._context.pinned_tools.add if on else self._context.pinned_tools.discard)(name)
+
     async def warm(self) -> None:
         """Let the engine prepare for the next turn in the background; a turn that begins ends that."""
         try:
@@ -121,8 +157,8 @@ class Session:
             if self._running:
                 return
             offered = info.template_has_tools if self.tools_on is None else self.tools_on
-            tools = self._toolbox.schemas() if offered else ()
-            await self._engine.warm(self._request(tools, self._tool_choice))
+            tools = await self._tools(info, self._tool_choice) if offered else ()
+            await self._engine.warm(self._request(tools, self._tool_choice, self._context.messages()))
         except SmolChatError as error:  # the next turn says it to the user
             log.info("nothing was prepared: %s", error.message)
 
@@ -148,18 +184,16 @@ class Session:
             yield TurnFailed("internal", message, tally.usage, tally.timings)
 
     async def _rounds(self, tally: _Tally) -> AsyncGenerator[TurnEvent, None]:
-        info = await self._start_engine()
+        # Where it is stopped meanwhile, loading goes on for the next turn.
+        info = await unless_stopped(self._engine.start(), self._cancelled)
         if info is None:
             yield tally.finished("cancelled")
             return
         limits = self._options.limits
         choice, self._tool_choice = self._tool_choice, self._options.tool_choice
-        if self.tools_on is None:
-            self.tools_on = info.template_has_tools
-            if not self.tools_on and choice == "auto":
-                yield Notice(NO_TOOLS)
-        offered = self.tools_on if choice == "auto" else choice != "none"
-        tools = self._toolbox.schemas() if offered else ()
+        tools, notice = await self._offer(info, choice)
+        if notice:
+            yield Notice(notice)
         breaker = RepeatBreaker(limits.repeat_limit)
         for number in range(1, limits.max_rounds + 1):
             yield RoundStarted(number)
@@ -169,8 +203,8 @@ class Session:
                 context_size=info.context_size,
                 clock=self._clock,
             )
-            request = self._request(tools, choice if number == 1 else "auto")
-            async with aclosing(asked.events(self._engine, request)) as events:
+            wanted = choice if number == 1 else "auto"
+            async with aclosing(self._generate(asked, info, partial(self._request, tools, wanted))) as events:
                 async for event in events:
                     yield event
             tally.add(asked)
@@ -195,22 +229,44 @@ class Session:
                 yield tally.finished("cancelled")
                 return
 
-    async def _start_engine(self) -> EngineInfo | None:
-        """Start the engine; None when the turn was cancelled meanwhile (loading goes on for the next turn)."""
-        starting = asyncio.ensure_future(self._engine.start())
-        stop = asyncio.ensure_future(self._cancelled.wait())
-        try:
-            await asyncio.wait({starting, stop}, return_when=asyncio.FIRST_COMPLETED)
-            return starting.result() if starting.done() else None
-        finally:
-            stop.cancel()
-            if not starting.done():
-                starting.cancel()
+    async def _generate(
+        self, asked: Round, info: EngineInfo, make: Callable[[Sequence[Message]], GenerationRequest]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Make the conversation fit the window and ask the model; stopped before that, the round has no end."""
+        async with aclosing(self._context.fit(make, window=info.context_size)) as events:
+            async for event in events:
+                yield event
+        if self._cancelled.is_set():
+            return
+        request = make(self._context.messages())
+        async with aclosing(asked.events(self._engine, request)) as events:
+            async for event in events:
+                yield event
+        if asked.finished is not None:
+            usage = asked.finished.usage
+            self._context.note(request, usage.prompt_tokens + usage.completion_tokens)
 
-    def _request(self, tools: tuple[ToolSchema, ...], choice: str) -> GenerationRequest:
+    async def _offer(self, info: EngineInfo, choice: str) -> tuple[tuple[ToolSchema, ...], str]:
+        """Return the tools this turn offers, and what the user should know about that; empty for nothing new."""
+        notice = ""
+        if self.tools_on is None:
+            self.tools_on = info.template_has_tools
+            if not self.tools_on and choice == "auto":
+                notice = NO_TOOLS
+        if not (self.tools_on if choice == "auto" else choice != "none"):
+            return (), notice
+        tools = await self._tools(info, choice)
+        return tools, self._context.offer_changed(tools, len(self._toolbox.schemas()))
+
+    async def _tools(self, info: EngineInfo, choice: str) -> tuple[ToolSchema, ...]:
+        """Return the tools the model is offered: those that have room in its window."""
+        bare = self._request((), choice, ())
+        return await self._context.tools(self._toolbox.schemas(), bare, window=info.context_size)
+
+    def _request(self, tools: tuple[ToolSchema, ...], choice: str, history: Sequence[Message]) -> GenerationRequest:
         options = self._options
         system = (SystemMessage(options.system),) if options.system else ()
-        messages = (*system, *self._history.messages())
+        messages = (*system, *history)
         return GenerationRequest(messages, tools, options.sampling, tool_choice=choice, constrain=options.constrain)
 
     def _ending(self, asked: Round, number: int, tally: _Tally, info: EngineInfo) -> Iterator[TurnEvent] | None:

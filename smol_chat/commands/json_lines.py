@@ -10,10 +10,12 @@ from smol_chat.events import (
     GenerationProgress,
     MalformedCall,
     Notice,
+    Pinned,
     PromptProgress,
     ReasoningDelta,
     ReasoningFinished,
     RoundStarted,
+    Summarised,
     ToolCallProposed,
     ToolFinished,
     ToolProgress,
@@ -52,7 +54,9 @@ def json_objects(event: TurnEvent, *, with_text: bool = False) -> list[JsonObjec
             return [{"type": "malformed_call", "raw": event.raw, "kind": event.kind, "message": event.message}]
         case Decided() | ToolFinished() | TurnFinished() | TurnFailed():
             return _outcome(event)
-        case RoundStarted() | ReasoningFinished() | GenerationProgress() | ToolStarted() | ToolProgress() | Notice():
+        case RoundStarted() | ReasoningFinished() | GenerationProgress() | ToolStarted() | ToolProgress():
+            return []
+        case Notice() | Summarised() | Pinned():
             return []
 
 

@@ -29,6 +29,8 @@ KINDS: dict[str, type[TurnEvent]] = {
     "tool_progress": ev.ToolProgress,
     "tool_finished": ev.ToolFinished,
     "notice": ev.Notice,
+    "summarised": ev.Summarised,
+    "pinned": ev.Pinned,
     "turn_finished": ev.TurnFinished,
     "turn_failed": ev.TurnFailed,
 }

@@ -16,10 +16,12 @@ from smol_chat.events import (
     GenerationProgress,
     MalformedCall,
     Notice,
+    Pinned,
     PromptProgress,
     ReasoningDelta,
     ReasoningFinished,
     RoundStarted,
+    Summarised,
     ToolCallProposed,
     ToolFinished,
     ToolProgress,
@@ -120,7 +122,9 @@ class StatusLine(Static):
         | ToolStarted
         | ToolProgress
         | ToolFinished
-        | Notice,
+        | Notice
+        | Summarised
+        | Pinned,
     ) -> str:
         match event:
             case PromptProgress():
@@ -136,6 +140,8 @@ class StatusLine(Static):
             case ToolProgress(call_id, message):
                 return f"running {self._calls.get(call_id, 'a tool')}: {single_line(message, 60)}"
             case ReasoningFinished() | MalformedCall() | Decided() | ToolFinished() | Notice():
+                pass
+            case Summarised() | Pinned():
                 pass
             case _:
                 assert_never(event)

@@ -15,10 +15,12 @@ from smol_chat.events import (
     GenerationProgress,
     MalformedCall,
     Notice,
+    Pinned,
     PromptProgress,
     ReasoningDelta,
     ReasoningFinished,
     RoundStarted,
+    Summarised,
     ToolCallProposed,
     ToolFinished,
     ToolProgress,
@@ -38,6 +40,8 @@ _ENDINGS = {
     "refused": "stopped: a call was refused",
     "error": "stopped by an error",
 }
+_SUMMARISED = "In place of the first {} turn{} the model now reads this summary; the whole text stays here.\n{}"
+_PINNED = "pinned: the model always reads this turn whole"
 
 
 class Slot(NamedTuple):
@@ -182,7 +186,15 @@ class Turn:
 
     def _about_turn(
         self,
-        event: TurnStarted | RoundStarted | PromptProgress | ReasoningFinished | Notice | TurnFinished | TurnFailed,
+        event: TurnStarted
+        | RoundStarted
+        | PromptProgress
+        | ReasoningFinished
+        | Notice
+        | Summarised
+        | Pinned
+        | TurnFinished
+        | TurnFailed,
     ) -> None:
         match event:
             case TurnStarted():
@@ -197,6 +209,10 @@ class Turn:
                     self._open = None
             case Notice():
                 self._add(NoticeBlock(event.message))
+            case Summarised():
+                self._add(NoticeBlock(_SUMMARISED.format(event.turns, "" if event.turns == 1 else "s", event.text)))
+            case Pinned(on=on):
+                self._add(NoticeBlock(_PINNED if on else "no longer pinned", symbol="◆"))
             case TurnFinished():
                 self.close()
                 self._end(event)
