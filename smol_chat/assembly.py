@@ -382,6 +382,7 @@ class Assembly:
             conversation_id = journal.create(self.model_name)
         else:
             past = await asyncio.to_thread(journal.events, conversation_id)
+        await self.workbench().turn_to(conversation_id)
         session = Session(
             conversation_id,
             engine=self.engine,

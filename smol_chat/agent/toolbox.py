@@ -44,7 +44,9 @@ class RegistryToolbox:
 
     async def preview(self, call: ToolCall) -> Preview:
         """Return what the call would do."""
-        return await preview_call(self._tool(call.name), call.arguments, self._workbench)
+        return await preview_call(
+            self._tool(call.name), call.arguments, self._workbench, conversation=self._conversation
+        )
 
     async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
         """Run the call for real."""

@@ -307,6 +307,11 @@ class ToolWorkbench:
         """Make the context of one call."""
         return ToolContext(self, tool, progress, caller)
 
+    async def turn_to(self, conversation: str) -> None:
+        """End what another conversation keeps running."""
+        if self._sandbox is not None and not self._sandbox.keeps(conversation):
+            await self._sandbox.forget()
+
     async def close(self) -> None:
         """End what still runs; the workbench cannot be used afterwards."""
         self.egress.close()

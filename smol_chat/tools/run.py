@@ -115,11 +115,13 @@ def capped(text: str, limit: int) -> str:
     return f"{kept}\n[cut: the first {shown:,} of {total:,} bytes are shown]"
 
 
-async def preview_call(tool: Tool, arguments: JsonObject, workbench: ToolWorkbench) -> Preview:
+async def preview_call(
+    tool: Tool, arguments: JsonObject, workbench: ToolWorkbench, *, conversation: str = ""
+) -> Preview:
     """Say what a call would do; where that cannot be told, the summary says so."""
     try:
         _validate(tool, arguments)
-        context = workbench.context(tool)
+        context = workbench.context(tool, caller=Caller(tool.name, conversation=conversation))
         hosts = tool.hosts(context.own_settings)
         if tool.previewer is None:
             return Preview(_summary(tool, hosts), hosts=hosts)

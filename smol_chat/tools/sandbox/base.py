@@ -55,12 +55,26 @@ class Sandbox(Protocol):
         """Start the next worker ahead of need, so that the call itself is quick."""
         ...
 
-    async def run_python(self, code: str, limits: PythonLimits) -> PythonOutcome:
+    def keeps(self, conversation: str) -> bool:
+        """Tell whether variables of the conversation's programs are there."""
+        ...
+
+    async def run_python(self, code: str, limits: PythonLimits, *, keep: str = "") -> PythonOutcome:
         """Run one program in a process of its own that ends with it; cancelling kills it.
+
+        Args:
+            code: the program.
+            limits: how much it may take.
+            keep: the conversation whose programs find each other's variables: they share one process, which ends when
+                another conversation wants one, when a program takes too much, or with `forget`. Empty: nothing is kept.
 
         Raises:
             ToolError: no process could be started (`unavailable`).
         """
+        ...
+
+    async def forget(self) -> None:
+        """End what a conversation has kept."""
         ...
 
     async def close(self) -> None:

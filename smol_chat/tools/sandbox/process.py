@@ -23,13 +23,15 @@ from smol_chat.errors import ToolError
 from smol_chat.tools.sandbox.base import PythonLimits, PythonOutcome
 from smol_chat.tools.sandbox.ending import end_group
 from smol_chat.tools.sandbox.layers import Layers, available_layers
-from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, REPORT, STARTED, TERMS
+from smol_chat.tools.sandbox.worker import HEADER, OUTPUT, PROGRAM, REPORT, STARTED, TERMS
 
 _log = logging.getLogger(__name__)
 
 _MAX_FRAME = 1024 * 1024
 _START_SECONDS = 30.0
 _IDLE_SECONDS = 0.05
+_KEPT_SECONDS = 3600
+"""Processor time of all programs of a conversation together; each has its own wall clock as well."""
 _KEPT_VARIABLES = ("TZ",)
 _ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
 """The locked process can start no thread, and numpy's libraries want several."""
@@ -44,14 +46,24 @@ class _Worker:
     folder: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A worker that has run programs of one conversation and has their variables."""
+
+    conversation: str
+    worker: _Worker
+    talk: _Talk
+
+
 class ProcessSandbox:
-    """Runs each program in a fresh process, started ahead of need and used once."""
+    """Runs each program in a fresh process, started ahead and used once, unless a conversation keeps its own."""
 
     def __init__(self, python: str = sys.executable, layers: Layers | None = None) -> None:
         """Take another interpreter than our own, or fewer layers than there are."""
         self._python = python
         self._layers = available_layers() if layers is None else layers
         self._next: asyncio.Task[_Worker] | None = None
+        self._kept: _Kept | None = None
         self._closed = False
 
     @property
@@ -69,27 +81,60 @@ class ProcessSandbox:
         if self._next is None and not self._closed:
             self._next = asyncio.ensure_future(self._start())
 
-    async def run_python(self, code: str, limits: PythonLimits) -> PythonOutcome:
+    def keeps(self, conversation: str) -> bool:
+        """Tell whether variables of the conversation's programs are there."""
+        return self._kept is not None and self._kept.conversation == conversation
+
+    async def run_python(self, code: str, limits: PythonLimits, *, keep: str = "") -> PythonOutcome:
         """Run one program.
 
         Raises:
             ToolError: `unavailable` where no process can be started.
         """
+        if keep and self.keeps(keep):
+            kept, self._kept = self._kept, None  # nobody else runs anything in it meanwhile
+            assert kept is not None  # it keeps something
+            return await self._run(kept.worker, kept.talk, code, limits, keep)
         for _ in range(2):  # a worker can have died while it waited
             worker = await self._take()
+            talk = _Talk(worker.process, self._layers)
             try:
-                outcome = await _Conversation(worker.process, self._layers).run(code, limits)
-            finally:
+                began = await talk.begin(limits, code, keep=bool(keep))
+            except BaseException:
                 await _end(worker)
-            if outcome is not None:
-                # A moment later: starting the next one is not to hold up this result.
-                asyncio.get_running_loop().call_later(_IDLE_SECONDS, self.prepare)
-                return outcome
+                raise
+            if began:
+                return await self._run(worker, talk, code, limits, keep)
+            await _end(worker)
         raise ToolError("unavailable", "The process that runs code ends before it begins; see the log.")
 
+    async def _run(self, worker: _Worker, talk: _Talk, code: str, limits: PythonLimits, keep: str) -> PythonOutcome:
+        """Run one program in a worker, which is kept where a conversation wants that and ended otherwise."""
+        going_on = False
+        try:
+            outcome = await talk.run(code, limits)
+            going_on = bool(keep) and outcome.ended in ("done", "error", "policy") and not self._closed
+        finally:
+            if not going_on:
+                await _end(worker)
+        if going_on:
+            await self.forget()  # another conversation's
+            self._kept = _Kept(keep, worker, talk)
+        else:
+            # A moment later: starting the next one is not to hold up this result.
+            asyncio.get_running_loop().call_later(_IDLE_SECONDS, self.prepare)
+        return outcome
+
+    async def forget(self) -> None:
+        """End the worker that a conversation has kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            await _end(kept.worker)
+
     async def close(self) -> None:
-        """End the waiting worker."""
+        """End the kept and the waiting worker."""
         self._closed = True
+        await self.forget()
         waiting, self._next = self._next, None
         if waiting is None:
             return
@@ -138,22 +183,33 @@ def _installed(package: str) -> bool:
     return any((Path(folder) / package).is_dir() for folder in _import_paths())
 
 
-class _Conversation:
-    """Sends one program to a worker and collects what it tells until it ends or its time is over."""
+class _Talk:
+    """Sends programs to one worker and collects what it tells of each, until it ends or its time is over."""
 
     def __init__(self, process: asyncio.subprocess.Process, layers: Layers) -> None:
         self._process = process
         self._layers = layers
         self._output = bytearray()
 
-    async def run(self, code: str, limits: PythonLimits) -> PythonOutcome | None:
-        """Return what came of the program, None where the worker ended before it began."""
-        held = await self._begin(self._terms(code, limits), code.encode("utf-8", "surrogatepass"))
+    async def begin(self, limits: PythonLimits, code: str, *, keep: bool) -> bool:
+        """Have the worker lock itself; False where it ended before.
+
+        Raises:
+            ToolError: `unavailable` where the kernel's layers do not hold.
+        """
+        await self._send(TERMS, json.dumps(self._terms(code, limits, keep=keep)).encode())
+        held = await self._started()
         if held is None:
             _log.warning("A sandbox worker ended with code %s before it began", await self._process.wait())
-            return None
+            return False
         if held != {"landlock": self._layers.landlock, "seccomp": self._layers.seccomp}:
             raise ToolError("unavailable", f"The isolation {self._layers.name!r} does not hold here; nothing was run.")
+        return True
+
+    async def run(self, code: str, limits: PythonLimits) -> PythonOutcome:
+        """Run one program in the locked worker."""
+        self._output = bytearray()
+        await self._send(PROGRAM, code.encode("utf-8", "surrogatepass"))
         try:
             report = await asyncio.wait_for(self._report(limits.output), limits.seconds)
         except asyncio.TimeoutError:
@@ -163,17 +219,17 @@ class _Conversation:
             return PythonOutcome("died", self._printed, error="The process that ran the code crashed.")
         return _outcome(report, self._printed)
 
-    def _terms(self, code: str, limits: PythonLimits) -> dict[str, object]:
+    def _terms(self, code: str, limits: PythonLimits, *, keep: bool) -> dict[str, object]:
         """Return what the worker has to know before it locks itself and reads the program."""
         # Real packages open a way around the language policy, so only a process that the kernel locks gets them.
-        packages = [name for name in _PACKAGES if name in code and _installed(name)] if self._layers.seccomp else []
+        packages = [name for name in _PACKAGES if (keep or name in code) and _installed(name)]
         return {
             "landlock": self._layers.landlock,
             "seccomp": self._layers.seccomp,
-            "zones": "zoneinfo" in code,
-            "packages": packages,
+            "zones": keep or "zoneinfo" in code,  # what a later program will ask for, nobody knows
+            "packages": packages if self._layers.seccomp else [],
             # The wall clock ends it first; the limit on processor time is there should this program not be.
-            "seconds": math.ceil(limits.seconds) + 2,
+            "seconds": _KEPT_SECONDS if keep else math.ceil(limits.seconds) + 2,
             "memory": limits.memory,
             "output": limits.output,
         }
@@ -182,18 +238,18 @@ class _Conversation:
     def _printed(self) -> str:
         return self._output.decode("utf-8", "replace")
 
-    async def _begin(self, terms: dict[str, object], code: bytes) -> dict[str, object] | None:
-        """Hand the program over; return which layers hold, None where the worker did not begin."""
+    async def _send(self, kind: bytes, content: bytes) -> None:
         stdin = self._process.stdin
         assert stdin is not None  # it is a pipe
-        content = json.dumps(terms).encode()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            stdin.write(HEADER.pack(TERMS, len(content)) + content + code)
+            stdin.write(HEADER.pack(kind, len(content)) + content)
             await stdin.drain()
-            stdin.close()
+
+    async def _started(self) -> dict[str, object] | None:
+        """Return which layers hold, None where the worker did not begin."""
         with contextlib.suppress(asyncio.TimeoutError):
             kind, told = await asyncio.wait_for(self._frame(), _START_SECONDS)
-            # It has run nothing of the program's yet, so what it tells is true.
+            # It has run nothing of a program's yet, so what it tells is true.
             return dict(json.loads(told)) if kind == STARTED else None
         return None
 

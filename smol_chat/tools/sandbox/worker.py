@@ -1,8 +1,9 @@
-"""The process that runs one program.
+"""The process that runs one program, or those of one conversation.
 
 Started as a script, `python -I -S worker.py PATH…`, with the folders it imports from. It imports everything, waits for
-the terms of a job on standard input, gives up what it no longer needs, reads the program, runs it and ends. Terms and
-what it tells on standard output are frames: one byte of kind, four bytes of length, the content.
+the terms of a job on standard input, gives up what it no longer needs, then reads a program, runs it and tells what
+came of it, as long as there are programs. All it reads and tells are frames: one byte of kind, four bytes of length,
+the content.
 """
 
 from __future__ import annotations
@@ -16,40 +17,42 @@ import sys
 import types
 from collections.abc import Callable
 
-TERMS, STARTED, OUTPUT, REPORT = b"t", b"s", b"o", b"r"
+TERMS, STARTED, PROGRAM, OUTPUT, REPORT = b"t", b"s", b"p", b"o", b"r"
 HEADER = struct.Struct(">cI")
 
 _PACKAGE = "smol_chat.tools"
 
 
 def main() -> None:
-    """Run the one job of this process."""
+    """Run the programs of this process."""
     _die_with_parent()
     _import_from(sys.argv[1:])
     from smol_chat.tools.sandbox import landlock, seccomp
     from smol_chat.tools.sandbox.policy import facades
-    from smol_chat.tools.sandbox.policy.program import Program
+    from smol_chat.tools.sandbox.policy.program import Interpreter
 
-    Program("1", lambda text: None).run()  # the compiler and the guards have run once before it matters
+    Interpreter(lambda text: None).run("1")  # the compiler and the guards have run once before it matters
     _warm_up()
-    job = json.loads(_exactly(0, HEADER.unpack(_exactly(0, HEADER.size))[1]))
+    job = json.loads(_frame(0))
     if job["zones"]:
         facades.preload_zones()  # 0.1 s, so only for a program that asks
     for package in job["packages"]:
         facades.preload_package(package)
     source, channel = _own_channels()
     held = _lock(job, landlock, seccomp)
-    # Nothing of the program has been read before here.
-    code = _rest(source).decode("utf-8", "surrogatepass")
     _send(channel, STARTED, json.dumps(held).encode())  # from here the program's time runs
     output = _Output(channel, int(job["output"]))
-    try:
-        report = Program(code, output.write).run()
-    except MemoryError:
-        report = {"ended": "memory", "error": "MemoryError"}
-    report["output_cut"] = output.cut
-    _send(channel, REPORT, json.dumps(report).encode())
-    os._exit(0)  # nothing of the program's runs any more: no finaliser, no exit handler
+    interpreter = Interpreter(output.write)
+    while True:
+        # Nothing of a program has been read before here; where there is none any more, the process ends at once.
+        code = _frame(source).decode("utf-8", "surrogatepass")
+        output.begin()
+        try:
+            report = interpreter.run(code)
+        except MemoryError:
+            report = {"ended": "memory", "error": "MemoryError"}
+        report["output_cut"] = output.cut
+        _send(channel, REPORT, json.dumps(report).encode())
 
 
 def _import_from(paths: list[str]) -> None:
@@ -80,21 +83,18 @@ def _own_channels() -> tuple[int, int]:
 
 
 def _exactly(source: int, size: int) -> bytes:
-    """Read so many bytes; the process ends where the program has closed its side."""
-    read = b""
+    """Read so many bytes; where the other side is closed the process ends: no finaliser, no exit handler."""
+    read = bytearray()
     while len(read) < size:
         piece = os.read(source, size - len(read))
         if not piece:
             os._exit(0)
         read += piece
-    return read
+    return bytes(read)
 
 
-def _rest(source: int) -> bytes:
-    pieces = []
-    while piece := os.read(source, 65536):
-        pieces.append(piece)
-    return b"".join(pieces)
+def _frame(source: int) -> bytes:
+    return _exactly(source, HEADER.unpack(_exactly(source, HEADER.size))[1])
 
 
 def _lock(job: dict[str, object], landlock: types.ModuleType, seccomp: types.ModuleType) -> dict[str, bool]:
@@ -149,11 +149,16 @@ def _limit(job: dict[str, object]) -> None:
 
 
 class _Output:
-    """What the program prints, passed on at once (it may be stopped any time) up to a number of bytes."""
+    """What a program prints, passed on at once (it may be stopped any time) up to a number of bytes."""
 
     def __init__(self, channel: int, limit: int) -> None:
         self._channel = channel
-        self._left = limit
+        self._limit = limit
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from nothing again: another program prints."""
+        self._left = self._limit
         self.cut = False
 
     def write(self, text: str) -> None:

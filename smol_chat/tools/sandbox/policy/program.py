@@ -1,4 +1,4 @@
-"""Compile and run one program under the policy, and tell what came of it in its own lines."""
+"""Compile and run programs under the policy, and tell what came of them in their own lines."""
 
 # ruff: noqa: ANN401  # a program's objects are of any type, and what they are is what is checked here
 
@@ -15,7 +15,6 @@ from smol_chat.tools.sandbox.policy.builtin_names import make_builtins
 from smol_chat.tools.sandbox.policy.facades import PREFIX
 from smol_chat.tools.sandbox.policy.transformer import PolicyTransformer
 
-FILE = "<program>"
 _LAST = "_last_"
 _FRAMES = 6
 _ERRORS = 5
@@ -25,19 +24,31 @@ Report = dict[str, Any]
 """`ended` is done, error or policy; `value` and `error` are text or None."""
 
 
-class Program:
-    """One program: compiled, then run once."""
+class Interpreter:
+    """Runs programs one after the other; each finds what those before it have left."""
 
-    def __init__(self, source: str, emit: Callable[[str], None]) -> None:
-        self._lines = source.split("\n")
-        self._source = source
+    def __init__(self, emit: Callable[[str], None]) -> None:
+        """Take where the programs print to."""
         self._emit = emit
         self._value: Any = None
+        self._file = ""
+        self._sources: dict[str, list[str]] = {}
+        self._names: dict[str, Any] = {
+            "__builtins__": make_builtins(self._print),
+            "__name__": "program",  # no module has this name, so nothing finds one by it
+            "_getattr_": guards.read,
+            "_write_": guards.writable,
+            "_metaclass_": guards.metaclass,
+            _LAST: self._keep,
+        }
 
-    def run(self) -> Report:
-        """Compile and run; whatever the program does, this returns (or the process ends)."""
+    def run(self, source: str) -> Report:
+        """Compile and run one program; whatever it does, this returns (or the process ends)."""
+        self._value = None
+        self._file = f"<program {len(self._sources) + 1}>"
+        self._sources[self._file] = source.split("\n")
         try:
-            code = self._compile()
+            code = self._compile(source)
         except _RefusedError as refused:
             return {"ended": "policy", "error": str(refused)}
         except SyntaxError as error:
@@ -46,27 +57,19 @@ class Program:
             return {"ended": "error", "error": f"The code cannot be compiled: {_safe_text(error)}."}
         return self._execute(code)
 
-    def _compile(self) -> CodeType:
-        tree = ast.parse(self._source, FILE)
+    def _compile(self, source: str) -> CodeType:
+        tree = ast.parse(source, self._file)
         transformer = PolicyTransformer()
         transformer.visit(tree)
         if transformer.errors:
             raise _RefusedError("\n".join(transformer.errors[:_ERRORS]))
         _keep_last_value(tree)
         ast.fix_missing_locations(tree)
-        return compile(tree, FILE, "exec", dont_inherit=True)
+        return compile(tree, self._file, "exec", dont_inherit=True)
 
     def _execute(self, code: CodeType) -> Report:
-        names: dict[str, Any] = {
-            "__builtins__": make_builtins(self._print),
-            "__name__": "program",  # no module has this name, so nothing finds one by it
-            "_getattr_": guards.read,
-            "_write_": guards.writable,
-            "_metaclass_": guards.metaclass,
-            _LAST: self._keep,
-        }
         try:
-            exec(code, names)
+            exec(code, self._names)
             value = None if self._value is None else _shown(self._value)
         except SystemExit:
             return {"ended": "done", "value": None}
@@ -91,33 +94,33 @@ class Program:
 
     def _syntax(self, error: SyntaxError) -> str:
         line = error.lineno or 0
-        shown = self._line(line)
+        shown = self._line(self._file, line)
         return f"line {line}: {shown}\nSyntaxError: {error.msg}" if shown else f"SyntaxError: {error.msg}"
 
     def _described(self, error: BaseException) -> str:
-        """Describe an exception as Python does, with the program's frames only."""
-        frames = [(line, name) for name, line in _own_frames(error.__traceback__)][-_FRAMES:]
-        lines = [f"line {line}{_place(name)}: {self._line(line)}" for line, name in frames]
+        """Describe an exception as Python does, with the programs' frames only."""
+        lines = [self._frame(*frame) for frame in list(self._own_frames(error.__traceback__))[-_FRAMES:]]
         text = _safe_text(error).replace(PREFIX, "")
         name = _safe_name(error)
         return "\n".join([*lines, f"{name}: {text}" if text else name])
 
-    def _line(self, number: int) -> str:
-        return self._lines[number - 1].strip()[:200] if 0 < number <= len(self._lines) else ""
+    def _own_frames(self, trace: TracebackType | None) -> Iterator[tuple[str, int, str]]:
+        for frame, line in traceback.walk_tb(trace):
+            if frame.f_code.co_filename in self._sources:
+                yield frame.f_code.co_filename, line, frame.f_code.co_name
+
+    def _frame(self, file: str, line: int, name: str) -> str:
+        earlier = "" if file == self._file else " of an earlier program"
+        place = "" if name == "<module>" else f", in {name}"
+        return f"line {line}{earlier}{place}: {self._line(file, line)}"
+
+    def _line(self, file: str, number: int) -> str:
+        lines = self._sources[file]
+        return lines[number - 1].strip()[:200] if 0 < number <= len(lines) else ""
 
 
 class _RefusedError(Exception):
     """The policy does not allow the program."""
-
-
-def _own_frames(trace: TracebackType | None) -> Iterator[tuple[str, int]]:
-    for frame, line in traceback.walk_tb(trace):
-        if frame.f_code.co_filename == FILE:
-            yield frame.f_code.co_name, line
-
-
-def _place(name: str) -> str:
-    return "" if name == "<module>" else f", in {name}"
 
 
 def _safe_text(error: BaseException) -> str:
