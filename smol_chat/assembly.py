@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smol_chat.agent.consent import Approver
+from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.limits import TurnLimits
 from smol_chat.agent.policy import Rules
 from smol_chat.agent.session import Session, SessionOptions
@@ -19,7 +20,6 @@ from smol_chat.config import Settings, load_settings, write_setting
 from smol_chat.config.keyring_secret import keyring_secret
 from smol_chat.engine.base import Engine, EngineInfo, Sampling
 from smol_chat.errors import ToolError, UsageError
-from smol_chat.events import TurnEvent
 from smol_chat.models.catalogue import owner_of
 from smol_chat.models.discover import InstalledModel, default_model, find_model, installed
 from smol_chat.paths import DataPaths, default_data_dir
@@ -67,46 +67,6 @@ class TurnChoices:
     seed: int | None = None
     tool_choice: str = "auto"
     """Whether the turn begins with a call: as in `SessionOptions`."""
-
-
-@dataclass(slots=True)
-class Conversation:
-    """An open conversation: its turns are journaled as they happen."""
-
-    id: str
-    past: list[TurnEvent]
-    """Events of its earlier turns, when it was reopened."""
-    session: Session = field(repr=False)
-    _journal: Journal = field(repr=False)
-
-    @property
-    def tools_on(self) -> bool:
-        """Whether the model is offered tools; True also while the model, not yet loaded, will decide it."""
-        return self.session.tools_on is not False
-
-    def set_tools(self, on: bool) -> None:
-        """Offer tools from the next turn on, or no longer."""
-        self.session.tools_on = on
-
-    def choose_tool(self, choice: str) -> None:
-        """Say whether the next turn begins with a call: `auto`, `none`, `required`, or a tool's name.
-
-        Raises:
-            UsageError: there is no such tool.
-        """
-        self.session.choose_tool(choice)
-
-    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
-        """Stream one turn; consume inside `aclosing`."""
-        return self._journal.record(self.id, self.session.run_turn(text))
-
-    async def warm(self) -> None:
-        """Prepare for the next turn in the background."""
-        await self.session.warm()
-
-    async def cancel(self) -> None:
-        """End the running turn in an orderly way; its last event still comes."""
-        await self.session.cancel()
 
 
 class Assembly:
@@ -376,12 +336,13 @@ class Assembly:
         Raises:
             SmolChatError: the history or a tool's settings cannot be used, or there is no such conversation.
         """
+        from smol_chat.journal.store import Branch  # late: start-up (sqlite)
+
         registry, journal = await asyncio.to_thread(lambda: (self.registry(), self.journal()))
-        past: list[TurnEvent] = []
         if conversation_id is None:
-            conversation_id = journal.create(self.model_name)
+            conversation_id, branch = journal.create(self.model_name), Branch()
         else:
-            past = await asyncio.to_thread(journal.events, conversation_id)
+            branch = await asyncio.to_thread(journal.branch, conversation_id)
         await self.workbench().turn_to(conversation_id)
         session = Session(
             conversation_id,
@@ -389,9 +350,10 @@ class Assembly:
             toolbox=RegistryToolbox(registry, self.workbench(), conversation_id),
             approver=approver,
             options=self._session_options(choices or TurnChoices()),
-            past=past,
+            past=branch.events,
+            calls_made=branch.calls_made,
         )
-        return Conversation(conversation_id, past, session, journal)
+        return Conversation(conversation_id, branch.events, session, journal, branch.turns)
 
     def _session_options(self, choices: TurnChoices) -> SessionOptions:
         settings = self.settings

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from smol_chat.agent.consent import Decision
+from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.replay import History
-from smol_chat.assembly import Assembly, Conversation, Options, TurnChoices
+from smol_chat.assembly import Assembly, Options, TurnChoices
 from smol_chat.errors import UsageError
 from smol_chat.events import ContentDelta, ReasoningDelta, ToolFinished, TurnEvent, TurnFinished, TurnStarted
 from smol_chat.messages import ToolMessage

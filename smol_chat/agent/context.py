@@ -165,6 +165,10 @@ class ContextKeeper:
         """Learn from a finished generation how many tokens prompt and answer came to."""
         self._known = _Measure(used, _size(request)) if used else None
 
+    def forget(self) -> None:
+        """Take note that the history is no longer the one that was counted."""
+        self._known = None
+
     def _surely_fits(self, request: GenerationRequest, limit: int) -> bool:
         """Tell without counting that a prompt fits: no token has less than a byte."""
         size, known = _size(request), self._known

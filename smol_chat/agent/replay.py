@@ -53,11 +53,13 @@ class History:
         self._results: dict[str, str] = {}
         self._outcomes: dict[str, ToolResult] = {}
         self.calls_seen = 0
-        """How many calls the conversation has proposed; numbers the next one."""
+        """How many calls the conversation has proposed, in branches that were left too; numbers the next one."""
         self.summary = Summarised(0, "")
         """What stands for the first turns; no turns at the beginning."""
         self.pinned: set[int] = set()
         """Numbers, from 0, of the turns that no summary may replace."""
+        self._summaries: list[Summarised] = []
+        """For each turn the summary before it."""
         for event in events:
             self.add(event)
 
@@ -66,6 +68,7 @@ class History:
         match event:
             case TurnStarted(text=text):
                 self._close_round()
+                self._summaries.append(self.summary)
                 self._turns.append([UserMessage(text)])
             case RoundStarted() | TurnFinished() | TurnFailed():
                 self._close_round()
@@ -87,6 +90,14 @@ class History:
                 self.pin(len(self._turns) - 1, on)
             case _:  # what only people see
                 pass
+
+    def rewind(self, turns: int) -> None:
+        """Go back to where the conversation had so many turns."""
+        self._close_round()
+        if turns < len(self._turns):
+            self.summary = self._summaries[turns]
+            self.pinned = {turn for turn in self.pinned if turn < turns}
+            del self._turns[turns:], self._summaries[turns:]
 
     def pin(self, turn: int, on: bool) -> None:
         """Keep a turn, counted from 0, from being summarised, or no longer.

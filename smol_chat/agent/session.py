@@ -70,6 +70,7 @@ class Session:
         approver: Approver,
         options: SessionOptions,
         past: Iterable[TurnEvent] = (),
+        calls_made: int = 0,
         reviewer: Reviewer | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -81,7 +82,8 @@ class Session:
             toolbox: the tools.
             approver: who is asked before a call runs.
             options: system prompt, sampling, limits, rules.
-            past: events of its earlier turns.
+            past: events of its earlier turns, of the branch it goes on from.
+            calls_made: how many calls all its branches have proposed.
             reviewer: who looks at a summary before the model reads it; nobody where None.
             clock: monotonic seconds.
         """
@@ -94,6 +96,7 @@ class Session:
         self._options = options
         self._rules = options.rules
         self._history = History(past)
+        self._history.calls_seen = max(calls_made, self._history.calls_seen)
         self._clock = clock
         self._cancelled = asyncio.Event()
         self._running = False
@@ -104,8 +107,7 @@ class Session:
 
         Consume inside `aclosing`. What is shown to the consumer has already become part of the history the model reads.
         """
-        if self._running:
-            raise RuntimeError("a turn is running already")
+        self._check_idle()
         self._running = True
         self._cancelled.clear()
         try:
@@ -149,6 +151,35 @@ class Session:
         if name not in names:
             raise UsageError(unknown_tool(name, names))
         (self._context.pinned_tools.add if on else self._context.pinned_tools.discard)(name)
+
+    def rewind(self, turns: int) -> None:
+        """Go on from where the conversation had so many turns; the engine goes back with the next one.
+
+        Raises:
+            RuntimeError: a turn is running.
+        """
+        self._check_idle()
+        self._history.rewind(turns)
+        self._context.forget()
+
+    def go_to(self, past: Iterable[TurnEvent]) -> None:
+        """Go on from another branch of the conversation.
+
+        Args:
+            past: the events of its turns.
+
+        Raises:
+            RuntimeError: a turn is running.
+        """
+        self.rewind(0)
+        calls_made = self._history.calls_seen
+        for event in past:
+            self._history.add(event)
+        self._history.calls_seen = max(calls_made, self._history.calls_seen - calls_made)
+
+    def _check_idle(self) -> None:
+        if self._running:
+            raise RuntimeError("a turn is running already")
 
     async def warm(self) -> None:
         """Let the engine prepare for the next turn in the background; a turn that begins ends that."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,8 @@ _BRANCH = """
     SELECT turn, kind, body FROM branch JOIN events ON turn = branch.id ORDER BY turn, events.id"""
 """All events of a branch, given its last turn."""
 
+_CALLS = "SELECT count(*) FROM events JOIN turns ON turns.id = turn WHERE conversation = ? AND kind = 'tool_call'"
+
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -52,6 +54,16 @@ class ConversationSummary:
     """1: it is listed before all others."""
     named_by: str = "text"
     """Who gave it its title: `text` (its first line), `model` or `user`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """The turns from the beginning of a conversation to the end of one branch."""
+
+    turns: list[Turn] = field(default_factory=list)
+    events: list[TurnEvent] = field(default_factory=list)
+    calls_made: int = 0
+    """How many calls all branches have proposed; 0 where there is no other."""
 
 
 class Journal:
@@ -167,14 +179,27 @@ class Journal:
             active = reader.execute("SELECT active FROM conversations WHERE id = ?", (conversation,)).fetchone()
         return Tree(dict(parents), active[0] if active else None)
 
-    def activate(self, conversation: str, leaf: int) -> None:
-        """Have the conversation open at the end of this branch.
+    def branch(self, conversation: str, turn: int | None = None) -> Branch:
+        """Return the branch that is open; with a turn, open the latest branch through it before.
 
         Raises:
-            JournalError: the history cannot be written.
+            JournalError: the history cannot be read, or there is no such turn in the conversation.
         """
+        tree = self.tree(conversation)
+        leaf = tree.active
+        if turn is not None:
+            if turn not in tree:
+                raise JournalError("That part of the conversation is gone: it was deleted meanwhile.")
+            leaf = tree.latest_leaf(turn)
+        path = tree.path(leaf)
+        calls_made = 0
         with self._read() as connection:
-            connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (leaf, conversation))
+            if leaf != tree.active:
+                connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (leaf, conversation))
+            if len(path) < len(tree):
+                (calls_made,) = connection.execute(_CALLS, (conversation,)).fetchone()
+        turns = [Turn(conversation, id=number) for number in path]
+        return Branch(turns, self.events(conversation, leaf), calls_made)
 
     def conversations(self, limit: int = 100) -> list[ConversationSummary]:
         """Return the conversations used last, the latest first, those that are pinned before all others.

@@ -38,9 +38,12 @@ class Tree:
             leaf = self._parents[leaf]
         return path[::-1]
 
-    def siblings(self, turn: int) -> list[int]:
-        """Return the turns that follow the same one, itself among them, in the order they were written."""
-        return self._children[self._parents[turn]]
+    def siblings(self, turn: int | None) -> list[int]:
+        """Return the turns that follow the same one, itself among them, in the order they were written.
+
+        One that is not in the tree has none.
+        """
+        return self._children[self._parents[turn]] if turn in self._parents else []
 
     def latest_leaf(self, turn: int) -> int:
         """Return the end of the branch through this turn that was written last."""

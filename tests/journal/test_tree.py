@@ -7,6 +7,9 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, closing
 from pathlib import Path
 
+import pytest
+
+from smol_chat.errors import JournalError
 from smol_chat.events import ContentDelta, TurnEvent, TurnFinished, TurnStarted
 from smol_chat.journal import Journal
 from smol_chat.journal.recording import Follows, Turn
@@ -67,12 +70,19 @@ async def test_turns_go_on_from_the_branch_that_is_open(tmp_path: Path) -> None:
         assert one.id and two.id and other.id
         assert journal.tree(conversation).siblings(other.id) == [two.id, other.id]
 
-        journal.activate(conversation, two.id)
+        branch = journal.branch(conversation, two.id)
+        assert [turn.id for turn in branch.turns] == [one.id, two.id]
         await write(journal, conversation, "four")
         assert asked(journal, conversation) == ["one", "two", "four"]
         await write(journal, conversation, "anew", None)
         assert asked(journal, conversation) == ["anew"]
         assert journal.conversations()[0].turns == 6
+        branch = journal.branch(conversation, one.id)
+        assert [event.text for event in branch.events if isinstance(event, TurnStarted)] == ["one", "two", "four"]
+        assert [turn.id for turn in branch.turns] == [one.id, two.id, 5]
+        assert asked(journal, conversation) == ["one", "two", "four"]
+        with pytest.raises(JournalError, match="deleted meanwhile"):
+            journal.branch(conversation, 99)
 
 
 async def test_a_turn_can_follow_one_that_is_not_stored_yet(tmp_path: Path) -> None:

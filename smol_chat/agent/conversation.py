@@ -1,0 +1,119 @@
+"""An open conversation: its turns are journaled as they happen, and it goes on from one branch of its tree."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from smol_chat.agent.session import Session
+from smol_chat.events import TurnEvent
+
+if TYPE_CHECKING:  # sqlite costs start-up time
+    from smol_chat.journal import Journal
+    from smol_chat.journal.recording import Turn
+
+
+class Version(NamedTuple):
+    """Which of the messages that follow the same turn one is, counted from 1, and how many there are."""
+
+    number: int
+    total: int
+
+
+@dataclass(slots=True)
+class Conversation:
+    """One branch of a conversation. A turn is named by its position in the branch, from 0."""
+
+    id: str
+    past: list[TurnEvent]
+    """Events of its earlier turns, when it was reopened."""
+    session: Session = field(repr=False)
+    _journal: Journal = field(repr=False)
+    _turns: list[Turn] = field(repr=False)
+    """The turns of the branch."""
+
+    @property
+    def tools_on(self) -> bool:
+        """Whether the model is offered tools; True also while the model, not yet loaded, will decide it."""
+        return self.session.tools_on is not False
+
+    def set_tools(self, on: bool) -> None:
+        """Offer tools from the next turn on, or no longer."""
+        self.session.tools_on = on
+
+    def choose_tool(self, choice: str) -> None:
+        """Say whether the next turn begins with a call: `auto`, `none`, `required`, or a tool's name.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        self.session.choose_tool(choice)
+
+    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+        """Stream one turn; consume inside `aclosing`."""
+        turn = self._journal.turn(self.id, self._turns[-1] if self._turns else None)
+        self._turns.append(turn)
+        return self._journal.record(self.id, self.session.run_turn(text), turn)
+
+    async def warm(self) -> None:
+        """Prepare for the next turn in the background."""
+        await self.session.warm()
+
+    async def cancel(self) -> None:
+        """End the running turn in an orderly way; its last event still comes."""
+        await self.session.cancel()
+
+    # --- the tree -------------------------------------------------------------------------------
+
+    def rewind(self, turns: int) -> None:
+        """Go on from where the branch had so many turns; what came after stays in the history.
+
+        Raises:
+            RuntimeError: a turn is running.
+        """
+        self.session.rewind(turns)
+        del self._turns[turns:]
+
+    async def versions(self) -> list[Version]:
+        """Return for each turn of the branch which of its alternatives it is.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        tree = await asyncio.to_thread(self._journal.tree, self.id)
+        return [_version(turn.id, tree.siblings(turn.id)) for turn in self._turns]
+
+    async def walk(self, position: int, step: int) -> bool:
+        """Change to the branch of the turn's next alternative, or with `step` -1 of the one before.
+
+        Returns whether there is one; then `past` has the branch's events.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        tree = await asyncio.to_thread(self._journal.tree, self.id)
+        turn = self._turns[position].id
+        siblings = tree.siblings(turn)
+        wanted = siblings.index(turn) + step if turn in siblings else -1
+        if not 0 <= wanted < len(siblings):
+            return False
+        await self.show(siblings[wanted])
+        return True
+
+    async def show(self, turn: int) -> int:
+        """Change to the branch through a turn that was written last, and return the turn's position in it.
+
+        Raises:
+            JournalError: the history cannot be read, or has no such turn in this conversation any more.
+        """
+        branch = await asyncio.to_thread(self._journal.branch, self.id, turn)
+        self.session.go_to(branch.events)
+        self.past, self._turns = branch.events, branch.turns
+        return [one.id for one in branch.turns].index(turn)
+
+
+def _version(turn: int | None, siblings: list[int]) -> Version:
+    # What could not be stored is in no tree; it stands alone.
+    return Version(siblings.index(turn) + 1, len(siblings)) if turn in siblings else Version(1, 1)
