@@ -87,6 +87,10 @@ EngineEvent = Union[
 
 # --- turn ---------------------------------------------------------------------------------------
 
+Scope = Literal["once", "session", "next", "pattern", "always"]
+"""What an answer holds for: this call; calls of the tool in this conversation, all or the next few; calls like this one
+in this conversation; calls like this one from now on."""
+
 
 @dataclass(frozen=True, slots=True)
 class TurnStarted:
@@ -160,7 +164,8 @@ class Decided:
     decision: Literal["allow", "deny"]
     by: Literal["user", "policy", "flag"]
     arguments: JsonObject
-    scope: Literal["once", "session"] = "once"
+    """What will run; `ToolCallProposed` has what the model wrote."""
+    scope: Scope = "once"
     reason: str = ""
     """Why it was denied, in the words the model will read."""
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Protocol
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
 from smol_chat.agent.limits import RepeatBreaker
-from smol_chat.agent.policy import Rules, judge
+from smol_chat.agent.policy import Rules, judge, spent, with_next
+from smol_chat.agent.question import Question
+from smol_chat.errors import UsageError
 from smol_chat.events import Decided, ToolFinished, ToolProgress, ToolStarted, TurnEvent
 from smol_chat.messages import ToolCall, ToolErrorKind, ToolFailure, ToolResult, ToolSchema
 from smol_chat.protocol.schema import problems
@@ -21,6 +23,8 @@ SIDE_BY_SIDE = frozenset({Effect.PURE, Effect.READ, Effect.NETWORK})
 """Calls with these effects do not disturb each other and run at the same time; all others run alone, in order."""
 
 STOPPED_BEFORE = "The user stopped the turn before this call ran."
+UNSEEN = "Not run: what was allowed is not what would run."
+KEEPS_CHANGING = "Not run: what it would do changes again and again, so nobody can have seen what would run."
 STOPPED_WHILE = "The user stopped this call while it ran. Whether it had any effect is not known."
 
 log = logging.getLogger(__name__)
@@ -50,6 +54,10 @@ class Toolbox(Protocol):
         ...
 
 
+Explain = Callable[[ToolCall], Coroutine[Any, Any, str]]
+"""Asks the model why it wants a call."""
+
+
 class RoundOfCalls:
     """Take the calls of one round to their outcomes.
 
@@ -58,16 +66,27 @@ class RoundOfCalls:
     """
 
     def __init__(
-        self, *, toolbox: Toolbox, approver: Approver, rules: Rules, breaker: RepeatBreaker, cancelled: asyncio.Event
+        self,
+        *,
+        toolbox: Toolbox,
+        approver: Approver,
+        rules: Rules,
+        breaker: RepeatBreaker,
+        cancelled: asyncio.Event,
+        explain: Explain,
     ) -> None:
         self.rules = rules
         self.unattended = False
         self._toolbox = toolbox
+        self._schemas = {schema.name: schema.parameters for schema in toolbox.schemas()}
         self._approver = approver
         self._breaker = breaker
         self._cancelled = cancelled
+        self._explain = explain
+        self._explaining: set[asyncio.Task[str]] = set()
         self._open: dict[str, ToolCall] = {}
-        self._allowed: set[str] = set()
+        self._allowed: dict[str, ToolCall] = {}
+        self._shown: dict[str, ApprovalRequest] = {}
         self._started: set[str] = set()
 
     async def events(self, calls: Iterable[ToolCall]) -> AsyncGenerator[TurnEvent, None]:
@@ -75,7 +94,8 @@ class RoundOfCalls:
         self._open = {call.id: call for call in calls}
         for event in self._check_all():
             yield event
-        async with aclosing(self._ask()) as asked:
+        waiting = [call for call in self._open.values() if call.id not in self._allowed]
+        async with aclosing(self._ask(waiting)) as asked:
             async for event in asked:
                 yield event
         async with aclosing(self._run()) as ran:
@@ -89,9 +109,8 @@ class RoundOfCalls:
 
     def _check_all(self) -> Iterator[TurnEvent]:
         """Settle what needs no question: bad arguments, repetitions, rules."""
-        schemas = {schema.name: schema for schema in self._toolbox.schemas()}
         for call in tuple(self._open.values()):
-            found = problems(schemas[call.name].parameters, call.arguments)
+            found = problems(self._schemas[call.name], call.arguments)
             if self._breaker.stops(call):
                 yield self._end(
                     call,
@@ -107,7 +126,9 @@ class RoundOfCalls:
     def _judge(self, call: ToolCall) -> Iterator[TurnEvent]:
         verdict = judge(call.name, self.rules, once_only=self._once_only(call))
         if verdict.action == "allow":
-            self._allowed.add(call.id)
+            if verdict.scope == "next":
+                self.rules = spent(self.rules, call.name)
+            self._allowed[call.id] = call
             yield Decided(call.id, "allow", verdict.by, call.arguments, verdict.scope)
         elif verdict.action == "deny":
             yield Decided(call.id, "deny", verdict.by, call.arguments, reason=verdict.why)
@@ -120,96 +141,174 @@ class RoundOfCalls:
 
     # --- asking ---------------------------------------------------------------------------------
 
-    async def _ask(self) -> AsyncGenerator[TurnEvent, None]:
-        waiting = [call for call in self._open.values() if call.id not in self._allowed]
-        questions: dict[asyncio.Task[Decision], ToolCall] = {}
+    async def _ask(self, waiting: list[ToolCall], *, changed: bool = False) -> AsyncGenerator[TurnEvent, None]:
+        """Ask about calls all at once. `changed`: they were allowed, but what they would do is another thing now."""
+        answers: dict[asyncio.Task[Decision], Question] = {}
+        calls: dict[Question, ToolCall] = {}
         stop = asyncio.ensure_future(self._cancelled.wait())
         try:
             before = asyncio.Event()
             before.set()
             for position, call in enumerate(waiting, 1):
                 asked = asyncio.Event()
-                question = self._question(call, position, len(waiting), before, asked)
-                questions[asyncio.create_task(question)] = call
+                question = self._question(call, position, len(waiting), changed=changed)
+                calls[question] = call
+                answers[asyncio.create_task(self._answer(question, before, asked))] = question
                 before = asked
-            while questions and not stop.done():
-                either: set[asyncio.Future[Any]] = {*questions, stop}
+            while answers and not stop.done():
+                either: set[asyncio.Future[Any]] = {*answers, stop}
                 done, _ = await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 # Calls are settled in the order they were proposed, however the answers came in.
-                for task in [task for task in questions if task in done]:
-                    if task not in questions:
-                        continue  # settled by an answer for the whole conversation just before
-                    call = questions.pop(task)
-                    for event in self._settle(call, task.result()):
+                for task in [task for task in answers if task in done]:
+                    if task not in answers:
+                        continue  # settled by an answer for more than its own call just before
+                    question = answers.pop(task)
+                    for event in self._settle(calls[question], question, task.result()):
                         yield event
-                    for event in await self._settle_covered(questions):
+                    for event in await self._settle_covered({task: calls[answers[task]] for task in answers}, answers):
                         yield event
         finally:
-            await _cancel({*questions, stop})
+            await _cancel({*answers, stop, *self._explaining})
 
-    async def _question(
-        self, call: ToolCall, position: int, batch: int, before: asyncio.Event, asked: asyncio.Event
-    ) -> Decision:
+    def _question(self, call: ToolCall, position: int, batch: int, *, changed: bool) -> Question:
+        step = self._steps()[call.id]
+
+        async def made(wanted: ToolCall) -> ApprovalRequest:
+            self._check_revised(wanted)
+            preview = await self._toolbox.preview(wanted)
+            return ApprovalRequest(
+                wanted,
+                self._toolbox.effect(wanted),
+                preview,
+                position,
+                batch,
+                once_only=self._once_only(wanted),
+                step=step,
+                schema=self._schemas[wanted.name],
+                proposed=None if wanted.arguments == call.arguments else call.arguments,
+                changed=changed,
+            )
+
+        return Question(self._allowed.get(call.id, call), made, self._explanation)
+
+    def _check_revised(self, call: ToolCall) -> None:
+        """Refuse arguments that cannot run; those the model proposed have passed this already.
+
+        Raises:
+            UsageError: with the reason.
+        """
+        if found := problems(self._schemas[call.name], call.arguments):
+            raise UsageError(f"The arguments do not fit: {'; '.join(found)}.")
+        verdict = judge(call.name, self.rules, once_only=self._once_only(call))
+        if verdict.action == "deny":
+            raise UsageError(verdict.why)
+
+    async def _explanation(self, call: ToolCall) -> str:
+        """Ask the model, until the question is answered: the engine is needed for what comes next."""
+        task = asyncio.create_task(self._explain(call))
+        self._explaining.add(task)
+        task.add_done_callback(self._explaining.discard)
+        try:
+            return await task
+        finally:
+            task.cancel()
+
+    async def _answer(self, question: Question, before: asyncio.Event, asked: asyncio.Event) -> Decision:
         """Ask about one call once the call before it has been asked about, however long its preview takes."""
         try:
-            preview = await self._toolbox.preview(call)
-            effect = self._toolbox.effect(call)
+            request = await question.request()
             await before.wait()
         finally:
             asked.set()
-        return await self._approver.decide(
-            ApprovalRequest(call, effect, preview, position, batch, once_only=self._once_only(call))
-        )
+        return await self._approver.decide(request)
 
-    def _settle(self, call: ToolCall, decision: Decision) -> Iterator[TurnEvent]:
+    def _settle(self, call: ToolCall, question: Question, decision: Decision) -> Iterator[TurnEvent]:
         if decision.allowed:
-            self._allowed.add(call.id)
-            scope = "once" if self._once_only(call) else decision.scope
-            if scope == "session":
-                self.rules = replace(self.rules, session=self.rules.session | {call.name})
-            yield Decided(call.id, "allow", decision.by, call.arguments, scope)
+            yield from self._settle_allowed(call, question.allowed(decision), decision)
             return
         self.unattended = self.unattended or decision.unattended
         yield Decided(call.id, "deny", decision.by, call.arguments, reason=decision.reason)
         who = "Denied by the user" if decision.by == "user" else "Denied"
         yield self._end(call, "denied", f"{who}: {decision.reason}" if decision.reason else f"{who}.")
 
-    async def _settle_covered(self, questions: dict[asyncio.Task[Decision], ToolCall]) -> list[TurnEvent]:
-        """Take down the questions that an answer for the whole conversation has just settled too."""
-        covered = {
-            task: call
-            for task, call in questions.items()
-            if call.name in self.rules.session and not self._once_only(call)
-        }
-        for task in covered:
-            del questions[task]
-        await _cancel(covered.keys())
-        return [event for call in covered.values() for event in self._judge(call)]
+    def _settle_allowed(
+        self, call: ToolCall, request: ApprovalRequest | None, decision: Decision
+    ) -> Iterator[TurnEvent]:
+        if request is None:
+            yield Decided(call.id, "deny", "policy", call.arguments, reason=UNSEEN)
+            yield self._end(call, "denied", UNSEEN)
+            return
+        self._allowed[call.id] = request.call
+        self._shown[call.id] = request
+        scope = "once" if request.once_only else decision.scope
+        if scope == "session":
+            self.rules = replace(self.rules, session=self.rules.session | {call.name})
+        elif scope == "next":
+            self.rules = with_next(self.rules, call.name, decision.count - 1)
+        yield Decided(call.id, "allow", decision.by, request.call.arguments, scope)
+
+    async def _settle_covered(
+        self, open_calls: dict[asyncio.Task[Decision], ToolCall], answers: dict[asyncio.Task[Decision], Question]
+    ) -> list[TurnEvent]:
+        """Take down the questions that an answer for more than its own call has just settled too."""
+        events: list[TurnEvent] = []
+        covered: list[asyncio.Task[Decision]] = []
+        for task, call in open_calls.items():
+            if settled := list(self._judge(call)):
+                del answers[task]
+                covered.append(task)
+                events += settled
+        await _cancel(covered)
+        return events
 
     # --- running --------------------------------------------------------------------------------
 
     async def _run(self) -> AsyncGenerator[TurnEvent, None]:
         for group in self._groups([call for call in self._open.values() if call.id in self._allowed]):
-            if self._cancelled.is_set():
-                return
-            for call in group:
-                self._started.add(call.id)
-                yield ToolStarted(call.id)
-            async with aclosing(self._run_group(group)) as events:
+            async with aclosing(self._look_again(group[0])) as events:
                 async for event in events:
                     yield event
+            if self._cancelled.is_set():
+                return
+            calls = [self._allowed[call.id] for call in group if call.id in self._open]
+            for call in calls:
+                self._started.add(call.id)
+                yield ToolStarted(call.id)
+            async with aclosing(self._run_group(calls)) as events:
+                async for event in events:
+                    yield event
+
+    async def _look_again(self, call: ToolCall) -> AsyncGenerator[TurnEvent, None]:
+        """See that a call which changes something would still do what was shown; ask anew where it would not."""
+        shown = self._shown.get(call.id)
+        if shown is None or shown.effect in SIDE_BY_SIDE or await self._is_as_shown(shown):
+            return
+        async with aclosing(self._ask([call], changed=True)) as events:
+            async for event in events:
+                yield event
+        if call.id in self._open and not self._cancelled.is_set() and not await self._is_as_shown(self._shown[call.id]):
+            yield self._end(call, "blocked", KEEPS_CHANGING)
+
+    async def _is_as_shown(self, shown: ApprovalRequest) -> bool:
+        now = replace(shown, effect=self._toolbox.effect(shown.call), preview=await self._toolbox.preview(shown.call))
+        return now.digest == shown.digest
 
     def _groups(self, calls: list[ToolCall]) -> list[list[ToolCall]]:
         groups: list[list[ToolCall]] = []
         beside = False
         for call in calls:
-            harmless = self._toolbox.effect(call) in SIDE_BY_SIDE
+            harmless = self._toolbox.effect(self._allowed.get(call.id, call)) in SIDE_BY_SIDE
             if harmless and beside:
                 groups[-1].append(call)
             else:
                 groups.append([call])
             beside = harmless
         return groups
+
+    def _steps(self) -> dict[str, int]:
+        """Return when each call would run, were all of them allowed."""
+        groups = enumerate(self._groups([*self._open.values()]), 1)
+        return {call.id: step for step, group in groups for call in group}
 
     async def _run_group(self, group: list[ToolCall]) -> AsyncGenerator[TurnEvent, None]:
         queue: asyncio.Queue[TurnEvent] = asyncio.Queue()

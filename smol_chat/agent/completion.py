@@ -1,4 +1,4 @@
-"""One short generation beside the conversation: no tools, no history, only the answer's text."""
+"""One short generation beside the conversation: only the answer's text counts."""
 
 from __future__ import annotations
 
@@ -35,9 +35,21 @@ async def answer(engine: Engine, system: str, text: str, *, max_tokens: int) -> 
         EngineError: the model cannot be used.
         ToolError: `failed` where it was stopped.
     """
-    await engine.start()
     sampling = Sampling(temperature=0.0, max_tokens=max_tokens + REASONING_TOKENS)
     request = GenerationRequest((SystemMessage(system), UserMessage(text)), sampling=sampling)
+    return await reply(engine, request, max_tokens=max_tokens)
+
+
+async def reply(
+    engine: Engine, request: GenerationRequest, *, max_tokens: int
+) -> tuple[str, Literal["stop", "length"]]:
+    """Return the text of the answer to a request, and whether it came to an end or was cut.
+
+    Raises:
+        EngineError: the model cannot be used.
+        ToolError: `failed` where it was stopped.
+    """
+    await engine.start()
     parser, said, written = StreamParser(()), list[str](), 0
     reason: Literal["stop", "length", "cancelled"] = "stop"
     async with aclosing(engine.generate(request)) as events:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from smol_chat.events import Scope
 from smol_chat.messages import Origin
 from smol_chat.tools.spec import Effect
 
@@ -55,6 +56,8 @@ class Rules:
     """Allowed on the command line (`--allow`)."""
     session: frozenset[str] = frozenset()
     """Allowed by the user for this conversation."""
+    next_calls: frozenset[tuple[str, int]] = frozenset()
+    """Allowed by the user for so many calls more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Verdict:
 
     action: Literal["allow", "deny", "ask"]
     by: Literal["user", "policy", "flag"] = "policy"
-    scope: Literal["once", "session"] = "once"
+    scope: Scope = "once"
     why: str = ""
 
 
@@ -78,8 +81,21 @@ def judge(tool: str, rules: Rules, *, once_only: bool = False) -> Verdict:
         return ASK
     if tool in rules.session:
         return Verdict("allow", "user", "session")
+    if dict(rules.next_calls).get(tool):
+        return Verdict("allow", "user", "next")
     if tool in rules.flagged:
         return Verdict("allow", "flag")
     if tool in rules.allow:
         return Verdict("allow", "policy")
     return ASK
+
+
+def with_next(rules: Rules, tool: str, count: int) -> Rules:
+    """Return the rules with the next `count` calls of the tool allowed, and no more than these."""
+    others = {(name, left) for name, left in rules.next_calls if name != tool}
+    return replace(rules, next_calls=frozenset({*others, (tool, count)} if count > 0 else others))
+
+
+def spent(rules: Rules, tool: str) -> Rules:
+    """Return the rules after one of the calls that were allowed by number."""
+    return with_next(rules, tool, dict(rules.next_calls).get(tool, 0) - 1)

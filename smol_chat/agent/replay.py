@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+from smol_chat.agent.edits import edit_note
 from smol_chat.agent.shorten import shortened
 from smol_chat.errors import UsageError
 from smol_chat.events import (
     ContentDelta,
+    Decided,
     MalformedCall,
     Pinned,
     ReasoningDelta,
@@ -50,6 +52,7 @@ class History:
         self._reasoning: list[str] = []
         self._calls: list[ToolCall] = []
         self._malformed: list[MalformedCall] = []
+        self._edits: dict[str, str] = {}
         self._results: dict[str, str] = {}
         self._outcomes: dict[str, ToolResult] = {}
         self.calls_seen = 0
@@ -81,6 +84,8 @@ class History:
                 self.calls_seen += 1
             case MalformedCall():
                 self._malformed.append(event)
+            case Decided():
+                self._note_edit(event)
             case ToolFinished(result=result):
                 self._results[result.call_id] = result.content
                 self._outcomes[result.call_id] = result
@@ -98,6 +103,12 @@ class History:
             self.summary = self._summaries[turns]
             self.pinned = {turn for turn in self.pinned if turn < turns}
             del self._turns[turns:], self._summaries[turns:]
+
+    def _note_edit(self, decided: Decided) -> None:
+        """Keep what the model is told of arguments that were changed; its own message keeps what it wrote."""
+        call = next((call for call in self._calls if call.id == decided.call_id), None)
+        if call is not None:
+            self._edits[call.id] = edit_note(call.arguments, decided.arguments)
 
     def pin(self, turn: int, on: bool) -> None:
         """Keep a turn, counted from 0, from being summarised, or no longer.
@@ -148,7 +159,8 @@ class History:
     def _close_round(self) -> None:
         if self._turns:
             self._turns[-1].extend(self._round_messages())
-        self._content, self._reasoning, self._calls, self._malformed, self._results = [], [], [], [], {}
+        self._content, self._reasoning, self._calls, self._malformed = [], [], [], []
+        self._edits, self._results = {}, {}
 
     def _round_messages(self) -> list[Message]:
         if not (self._content or self._reasoning or self._calls or self._malformed):
@@ -159,9 +171,14 @@ class History:
             calls=tuple(self._calls),
             malformed=tuple(bad.raw for bad in self._malformed),
         )
-        results = [ToolMessage(call.id, call.name, self._results.get(call.id, UNKNOWN_OUTCOME)) for call in self._calls]
+        results = [ToolMessage(call.id, call.name, self._told(call)) for call in self._calls]
         diagnoses = [ToolMessage("", "", _diagnosis(bad)) for bad in self._malformed]
         return [assistant, *results, *diagnoses]
+
+    def _told(self, call: ToolCall) -> str:
+        result = self._results.get(call.id, UNKNOWN_OUTCOME)
+        note = self._edits.get(call.id)
+        return f"{note}\n{result}" if note else result
 
 
 def _kept(message: Message, kept: Mapping[str, int]) -> Message:

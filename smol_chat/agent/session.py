@@ -13,6 +13,7 @@ from functools import partial
 from smol_chat.agent.calls import STOPPED_BEFORE, RoundOfCalls, Toolbox, refuse_all
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.context import ContextKeeper
+from smol_chat.agent.explain import explanation
 from smol_chat.agent.generation import Round
 from smol_chat.agent.limits import RepeatBreaker, TurnLimits
 from smol_chat.agent.policy import Rules
@@ -31,7 +32,7 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolSchema, Usage
+from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolCall, ToolSchema, Usage
 from smol_chat.protocol.suggest import unknown_tool
 
 NO_TOOLS = (
@@ -250,6 +251,7 @@ class Session:
                 rules=self._rules,
                 breaker=breaker,
                 cancelled=self._cancelled,
+                explain=self._explanation,
             )
             async with aclosing(answered.events(asked.calls)) as events:
                 async for event in events:
@@ -259,6 +261,9 @@ class Session:
             if self._cancelled.is_set():
                 yield tally.finished("cancelled")
                 return
+
+    async def _explanation(self, call: ToolCall) -> str:
+        return await explanation(self._engine, self._request((), "none", self._context.messages()), call)
 
     async def _generate(
         self, asked: Round, info: EngineInfo, make: Callable[[Sequence[Message]], GenerationRequest]

@@ -120,9 +120,9 @@ class TerminalApprover:
                 answer = await self._terminal.ask(question)
                 match (answer or "").lower():
                     case "y" | "yes":
-                        return Decision(allowed=True)
+                        return request.allow()
                     case "s" | "session" if not request.once_only:
-                        return Decision(allowed=True, scope="session")
+                        return request.allow("session")
                     case "n" | "no":
                         reason = await self._terminal.ask("Why? The model reads it (Enter: no reason): ")
                         return Decision(allowed=False, reason=visible(reason or "", keep_newlines=False))

@@ -59,9 +59,9 @@ def request(
 @pytest.mark.parametrize(
     ("typed", "decision"),
     [
-        ("y\n", Decision(True)),
-        ("YES\n", Decision(True)),
-        ("s\n", Decision(True, scope="session")),
+        ("y\n", request().allow()),
+        ("YES\n", request().allow()),
+        ("s\n", request().allow("session")),
         ("\x04", Decision(False)),
     ],
 )
@@ -99,7 +99,7 @@ async def test_a_call_that_is_asked_about_each_time_is_not_allowed_for_the_conve
     person.types("s\n")
     await person.sees("Type y or n")
     person.types("y\n")
-    assert await asking == Decision(True)
+    assert await asking == replace(request(), once_only=True).allow()
 
 
 async def test_what_was_typed_before_the_question_does_not_answer_it(person: Person) -> None:
@@ -122,8 +122,8 @@ async def test_calls_are_asked_about_one_after_the_other(person: Person) -> None
     await person.sees("second_tool")
     await person.sees(NO)
     person.types("s\n")
-    assert await first == Decision(True)
-    assert await second == Decision(True, scope="session")
+    assert await first == request("first_tool").allow()
+    assert await second == request("second_tool").allow("session")
 
 
 async def test_a_cancelled_question_goes_away_and_leaves_the_terminal_to_the_next(person: Person) -> None:
@@ -136,7 +136,7 @@ async def test_a_cancelled_question_goes_away_and_leaves_the_terminal_to_the_nex
     again = asyncio.create_task(approver.decide(request()))
     await person.sees(NO)
     person.types("y\n")
-    assert await again == Decision(True)
+    assert await again == request().allow()
 
 
 def test_the_card_shows_exactly_what_would_run_and_nothing_a_terminal_acts_on() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
 
@@ -21,7 +22,7 @@ class FixedApprover:
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         self.asked.append(request)
-        return self._answers[request.call.name]
+        return replace(self._answers[request.call.name], digest=request.digest)
 
 
 class ManualApprover:
@@ -29,16 +30,19 @@ class ManualApprover:
 
     def __init__(self) -> None:
         self.cancelled: list[str] = []
+        self.requests: dict[str, ApprovalRequest] = {}
         self._answers: dict[str, asyncio.Future[Decision]] = {}
         self._asked: asyncio.Condition = asyncio.Condition()
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         future: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
         self._answers[request.call.id] = future
+        self.requests[request.call.id] = request
         async with self._asked:
             self._asked.notify_all()
         try:
-            return await future
+            decision = await future
+            return decision if decision.digest else replace(decision, digest=request.digest)
         except asyncio.CancelledError:
             self.cancelled.append(request.call.id)
             raise

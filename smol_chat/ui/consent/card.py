@@ -292,7 +292,7 @@ class ApprovalCard(Vertical, can_focus=True):
     def _choose(self, choice: Choice) -> None:
         match choice:
             case "once" | "session":
-                self._answer(Decision(True, scope=choice))
+                self._answer(self.request.allow(choice))
             case "deny":
                 self._answer(Decision(False))
             case "why":

@@ -61,7 +61,7 @@ async def test_the_card_shows_what_would_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "decision"),
-    [("y", Decision(True)), ("s", Decision(True, scope="session")), ("n", Decision(False))],
+    [("y", WEATHER.allow()), ("s", WEATHER.allow("session")), ("n", Decision(False))],
 )
 async def test_one_key_answers_a_harmless_call(tmp_path: Path, key: str, decision: Decision) -> None:
     async with on_stage(asking(tmp_path, WEATHER)) as stage:
@@ -164,7 +164,7 @@ async def test_a_risky_call_needs_the_key_twice(tmp_path: Path) -> None:
         assert "press y again to run it" in stage.text
         assert decisions(stage) == []
         await stage.press("y")
-        assert await answered(stage) == Decision(True)
+        assert await answered(stage) == python().allow()
 
 
 async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         for _ in range(2):
             await stage.press("y")
             await stage.wait(0.3)
-        assert await answered(stage) == Decision(True)
+        assert await answered(stage) == python(LONG).allow()
 
 
 WRAPPING = {"one line": "x" * 5000, "lines": ("y" * 200 + "\n") * 40, "wide": "日本" * 900}
@@ -241,7 +241,7 @@ async def test_going_to_the_card_lets_it_answer_at_once(tmp_path: Path, key: str
         await stage.press(key)
         assert stage.card.has_focus
         await stage.press("y", every=0.4)
-        assert await answered(stage) == Decision(True)
+        assert await answered(stage) == WEATHER.allow()
         assert stage.composer.text == "a draft"
 
 
@@ -252,7 +252,7 @@ async def test_clicks_answer(tmp_path: Path) -> None:
         label = next(label for label in stage.card.query(ChoiceLabel) if label.choice == "session")
         await stage.pilot.click(label)
         await stage.until(lambda: bool(decisions(stage)))
-        assert decisions(stage) == [Decision(True, scope="session")]
+        assert decisions(stage) == [WEATHER.allow("session")]
 
 
 async def test_a_stop_takes_the_card_down(tmp_path: Path) -> None:
