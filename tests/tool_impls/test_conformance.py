@@ -98,6 +98,8 @@ async def test_a_preview_tells_something_and_changes_and_contacts_nothing(name: 
     names = Names()
     async with workbench(tmp_path, names=names) as bench:
         shown = await preview_call(the_tool(name), ARGUMENTS[name], bench)
+        again = await preview_call(the_tool(name), ARGUMENTS[name], bench)
+    assert again == shown, "what was allowed is compared with what would run"
     assert shown.summary
     assert "could not be shown" not in shown.summary
     assert "would fail" not in shown.summary
