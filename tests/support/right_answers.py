@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import cast
 
+from smol_chat.evaluation.answers import Answer, AnsweredTurn, MadeCall
 from smol_chat.evaluation.matchers import matches, operator
-from smol_chat.evaluation.suite import CallPattern
+from smol_chat.evaluation.suite import CallPattern, Example
 from smol_chat.messages import JsonObject, JsonValue
 
 EXAMPLES_OF = [
@@ -81,3 +82,12 @@ def _value(matcher: JsonValue) -> JsonValue:
             return json.dumps(operand)
         case _:
             return operand
+
+
+def right_answer(example: Example) -> Answer:
+    """Return the answer that takes the first alternative at every step."""
+    turns = []
+    for step in example.judged:
+        made = [right_call(pattern) for pattern in step.accept[0]]
+        turns.append(AnsweredTurn(tuple(MadeCall(tool, arguments, result=text) for tool, arguments, text in made)))
+    return Answer(example.id, tuple(turns))

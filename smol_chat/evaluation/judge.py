@@ -1,0 +1,138 @@
+"""One answer against one example: which alternative it comes nearest to, and what of it is right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from smol_chat.evaluation.answers import Answer, AnsweredTurn, MadeCall
+from smol_chat.evaluation.assignment import assign
+from smol_chat.evaluation.matchers import matches
+from smol_chat.evaluation.suite import Alternative, CallPattern, Example, Step, Suite
+from smol_chat.messages import JsonObject, ToolSchema
+from smol_chat.protocol.schema import problems
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedTurn:
+    """One turn against the alternative it comes nearest to; counts of calls."""
+
+    expected: int
+    predicted: int
+    matched: int
+    """Calls whose tool was expected: what both multisets of names have in common."""
+    fitting: int
+    """Of these, calls whose arguments are acceptable too."""
+    right: bool
+    """Names, number and values are all acceptable, and nothing unreadable was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one answer adds to the scores."""
+
+    example: str
+    scenario: str
+    first: JudgedTurn
+    opened: int = 0
+    """Calls begun in all turns, readable or not."""
+    readable: int = 0
+    valid: int = 0
+    """Readable calls whose arguments satisfy the tool's schema."""
+    matched: int = 0
+    fitting: int = 0
+    repaired: int = 0
+    refrains: bool | None = None
+    """Whether the first turn opened no call; None where one is acceptable."""
+    done: bool = False
+    """Every turn was right."""
+    completion_tokens: int = 0
+    cut: int = 0
+    seconds: float = 0.0
+
+    @property
+    def precision(self) -> float:
+        """Share of the first turn's calls that were expected; 1 for none where none was, 0 for none where one was."""
+        if self.first.predicted:
+            return self.first.matched / self.first.predicted
+        return float(self.first.expected == 0)
+
+    @property
+    def recall(self) -> float:
+        """Share of the expected calls that the first turn made; 1 where none was expected, as the card counts."""
+        return self.first.matched / self.first.expected if self.first.expected else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Agreement of the two multisets of names; 1 where both are empty."""
+        total = self.first.expected + self.first.predicted
+        return 2 * self.first.matched / total if total else 1.0
+
+
+def judge(suite: Suite, example: Example, answer: Answer, schemas: Mapping[str, ToolSchema]) -> Verdict:
+    """Judge an answer; turns it does not have count as turns without a call that were wrong."""
+    steps = example.judged
+    turns = [judge_turn(step, turn, suite.free) for step, turn in zip(steps, answer.turns, strict=False)]
+    calls = [call for turn in answer.turns for call in turn.calls]
+    first = turns[0] if turns else judge_turn(steps[0], AnsweredTurn(), suite.free)
+    return Verdict(
+        example.id,
+        example.scenario,
+        first,
+        opened=sum(turn.opened for turn in answer.turns),
+        readable=len(calls),
+        valid=sum(_is_valid(call, schemas) for call in calls),
+        matched=sum(turn.matched for turn in turns),
+        fitting=sum(turn.fitting for turn in turns),
+        repaired=sum(call.repaired for call in calls),
+        refrains=not any(turn.opened for turn in answer.turns[:1]) if example.wants_no_call else None,
+        done=len(turns) == len(steps) and all(turn.right for turn in turns),
+        completion_tokens=sum(turn.completion_tokens for turn in answer.turns),
+        cut=sum(turn.cut for turn in answer.turns),
+        seconds=answer.seconds,
+    )
+
+
+def judge_turn(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> JudgedTurn:
+    """Judge a turn by the alternative that fits it best."""
+    judged = [_against(alternative, turn, free) for alternative in step.accept]
+    return max(judged, key=lambda one: (one.right, _agreement(one), one.fitting))
+
+
+def wrong_arguments(pattern: CallPattern, call: MadeCall, free: JsonObject) -> list[str]:
+    """Return the names of the arguments that are missing, not acceptable or not asked for."""
+    allowed = {**free, **pattern.optional}
+    wrong = [name for name in pattern.required if name not in call.arguments]
+    for name, value in call.arguments.items():
+        matcher = pattern.required[name] if name in pattern.required else allowed.get(name)
+        named = name in pattern.required or name in allowed
+        if not named or not matches(matcher, value, call.result):
+            wrong.append(name)
+    return wrong
+
+
+def _against(alternative: Alternative, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> JudgedTurn:
+    names = Counter(pattern.tool for pattern in alternative) & Counter(call.tool for call in turn.calls)
+    matched = sum(names.values())
+    fitting = len(assign([_fitting_calls(pattern, turn.calls, free) for pattern in alternative]))
+    right = fitting == len(alternative) == turn.opened
+    return JudgedTurn(len(alternative), len(turn.calls), matched, fitting, right)
+
+
+def _fitting_calls(pattern: CallPattern, calls: Sequence[MadeCall], free: Mapping[str, JsonObject]) -> list[int]:
+    return [
+        place
+        for place, call in enumerate(calls)
+        if call.tool == pattern.tool and not wrong_arguments(pattern, call, free.get(call.tool, {}))
+    ]
+
+
+def _agreement(judged: JudgedTurn) -> float:
+    total = judged.expected + judged.predicted
+    return 2 * judged.matched / total if total else 1.0
+
+
+def _is_valid(call: MadeCall, schemas: Mapping[str, ToolSchema]) -> bool:
+    schema = schemas.get(call.tool)
+    return schema is not None and not problems(schema.parameters, call.arguments)
