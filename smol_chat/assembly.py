@@ -344,15 +344,17 @@ class Assembly:
         else:
             branch = await asyncio.to_thread(journal.branch, conversation_id)
         await self.workbench().turn_to(conversation_id)
+        toolbox = RegistryToolbox(registry, self.workbench(), conversation_id)
         session = Session(
             conversation_id,
             engine=self.engine,
-            toolbox=RegistryToolbox(registry, self.workbench(), conversation_id),
+            toolbox=toolbox,
             approver=approver,
             options=self._session_options(choices or TurnChoices()),
             past=branch.events,
             calls_made=branch.calls_made,
         )
+        toolbox.earlier = session.outcome
         return Conversation(conversation_id, branch.events, session, journal, branch.turns)
 
     def _session_options(self, choices: TurnChoices) -> SessionOptions:

@@ -11,7 +11,10 @@ from tool_impls._arithmetic import LONGEST, Number, as_data, bounded, evaluate, 
 from tool_impls._units import Unit, find_unit
 
 
-@tool(effect=Effect.PURE)
+@tool(
+    effect=Effect.PURE,
+    keywords="sum plus minus times divide percent percentage convert multiply square root total much math interest",
+)
 async def calculate(
     expression: Annotated[str, 'Such as "2*(3+4)**2", "15% of 80", "5 km in miles", "255 in hex"'],
     *,

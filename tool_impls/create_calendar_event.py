@@ -39,7 +39,11 @@ class CalendarSettings:
     duration_minutes: int = setting(60, "Length of an event that names no end.", minimum=1, maximum=1440)
 
 
-@tool(effect=Effect.WRITE, settings=CalendarSettings)
+@tool(
+    effect=Effect.WRITE,
+    settings=CalendarSettings,
+    keywords="calendar event meeting appointment schedule remind reminder invite book plan",
+)
 async def create_calendar_event(
     title: str,
     start: str,

@@ -43,7 +43,12 @@ def _effect(arguments: JsonObject, settings: object) -> Effect:
     return Effect.READ if reads_only(str(arguments["query"])) else Effect.WRITE
 
 
-@tool(effect=Effect.READ, effect_of=_effect, settings=DatabaseSettings)
+@tool(
+    effect=Effect.READ,
+    effect_of=_effect,
+    settings=DatabaseSettings,
+    keywords="database sql table query sqlite select rows customers orders db records",
+)
 async def database_query(
     query: Annotated[str, "One SQL statement, or .schema"],
     database: Annotated[str | None, "Database, CSV, Parquet or JSON file in the workspace"] = None,

@@ -32,7 +32,12 @@ class ExecutePythonSettings:
     keep_state: bool = setting(False, "Let the programs of a conversation find each other's variables.")
 
 
-@tool(effect=Effect.EXECUTE, settings=ExecutePythonSettings, timeout=660)
+@tool(
+    effect=Effect.EXECUTE,
+    settings=ExecutePythonSettings,
+    timeout=660,
+    keywords="python code script program run compute simulate plot sort count function loop",
+)
 async def execute_python(
     code: Annotated[str, "The last expression's value is shown too"], *, ctx: ToolContext
 ) -> ToolOutput:

@@ -39,7 +39,7 @@ _PLACES = {
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?")
 
 
-@tool(effect=Effect.PURE)
+@tool(effect=Effect.PURE, keywords="time date today now day clock week weekday hour tomorrow timezone zone")
 async def get_current_datetime(
     timezone: Annotated[str | None, 'City, IANA zone or offset such as "UTC+2"; local time if absent'] = None,
     *,

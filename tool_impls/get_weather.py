@@ -68,7 +68,12 @@ class _Place:
     others: tuple[str, ...] = ()
 
 
-@tool(effect=Effect.NETWORK, hosts=_hosts, settings=WeatherSettings)
+@tool(
+    effect=Effect.NETWORK,
+    hosts=_hosts,
+    settings=WeatherSettings,
+    keywords="weather rain umbrella forecast temperature snow wind cold warm sunny jacket degrees",
+)
 async def get_weather(
     location: Annotated[str, "City or place"],
     units: Literal["celsius", "fahrenheit"] = "celsius",

@@ -26,7 +26,10 @@ _FRAME = 400
 """Bytes of a result beside the text: title, address, which page it is."""
 
 
-@tool(effect=Effect.NETWORK)
+@tool(
+    effect=Effect.NETWORK,
+    keywords="url link http https page site website article www com org summarise summarize read open",
+)
 async def get_webpage(
     url: str,
     page: Annotated[int, Range(min=1, max=1000), "Of a long page, which part"] = 1,

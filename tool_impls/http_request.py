@@ -46,7 +46,11 @@ def _effect(arguments: JsonObject, _: object) -> Effect:
     return Effect.NETWORK if arguments.get("method") in _SEND_NOTHING else Effect.SEND
 
 
-@tool(effect=Effect.NETWORK, effect_of=_effect)
+@tool(
+    effect=Effect.NETWORK,
+    effect_of=_effect,
+    keywords="http api post put get delete endpoint request url webhook json rest server",
+)
 async def http_request(
     method: Method,
     url: str,

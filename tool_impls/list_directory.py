@@ -10,7 +10,7 @@ from smol_chat.tools import Effect, Entry, JsonValue, Origin, Preview, Range, To
 _MOST = 200
 
 
-@tool(effect=Effect.READ)
+@tool(effect=Effect.READ, keywords="folder directory files list workspace ls contents")
 async def list_directory(
     path: Annotated[str, 'Folder in the workspace; "." is the workspace itself'],
     depth: Annotated[int, Range(min=1, max=4)] = 1,

@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from smol_chat.tools import Effect, JsonObject, Origin, Preview, Range, ToolContext, ToolError, ToolOutput, tool
+from smol_chat.tools import (
+    Effect,
+    JsonObject,
+    Origin,
+    Preview,
+    Range,
+    ToolContext,
+    ToolError,
+    ToolOutput,
+    result_text,
+    tool,
+)
 
 
-@tool(effect=Effect.READ)
+@tool(
+    effect=Effect.READ,
+    keywords="file read open show content text pdf docx txt md csv log notes document summarise summarize",
+)
 async def read_file(
     path: Annotated[str, "File in the workspace"],
     start_line: Annotated[int, Range(min=1)] = 1,
@@ -16,16 +30,11 @@ async def read_file(
     ctx: ToolContext,
 ) -> ToolOutput:
     """Read a text file."""
-    name = ctx.files.relative(path)
-    content = await ctx.files.read_bytes(path)
-    document = await ctx.document_text(content)
-    if document is None:
-        decoded = ctx.files.as_text(content, path)
-        text, encoding = decoded.text, decoded.encoding
-        notes = [] if decoded.certain else ["[the encoding is unknown; read as Latin-1]"]
+    if (earlier := ctx.earlier_result(path)) is not None:
+        text, encoding, name, origin, notes = result_text(earlier), None, path, earlier.origin, list[str]()
     else:
-        text, encoding = document, None
-        notes = ["[the text of the document]"]
+        name, origin = ctx.files.relative(path), Origin.FILE
+        text, encoding, notes = await _text(path, ctx)
     total = len(text.splitlines())
     if start_line > 1 or end_line is not None:
         text, place = _lines(text, name, start_line, end_line)
@@ -35,7 +44,18 @@ async def read_file(
     if not text:
         notes.append(f"[{name} is empty]")
     data: JsonObject = {"path": name, "text": text, "encoding": encoding}
-    return ToolOutput("\n".join([*notes, text] if text else notes), data=data, origin=Origin.FILE)
+    return ToolOutput("\n".join([*notes, text] if text else notes), data=data, origin=origin)
+
+
+async def _text(path: str, ctx: ToolContext) -> tuple[str, str | None, list[str]]:
+    """Return a file's text, its encoding, and what is to be said of it."""
+    content = await ctx.files.read_bytes(path)
+    document = await ctx.document_text(content)
+    if document is not None:
+        return document, None, ["[the text of the document]"]
+    decoded = ctx.files.as_text(content, path)
+    notes = [] if decoded.certain else ["[the encoding is unknown; read as Latin-1]"]
+    return decoded.text, decoded.encoding, notes
 
 
 def _lines(text: str, name: str, start: int, end: int | None) -> tuple[str, str]:
@@ -51,4 +71,6 @@ def _lines(text: str, name: str, start: int, end: int | None) -> tuple[str, str]
 @read_file.preview
 async def _preview(path: str, start_line: int = 1, end_line: int | None = None, *, ctx: ToolContext) -> Preview:
     lines = "" if start_line == 1 and end_line is None else f", lines {start_line:,} to {end_line or 'the end'}"
+    if (earlier := ctx.earlier_result(path)) is not None:
+        return Preview(f"Read the earlier result of {earlier.name} on{lines}. The model sees its text.")
     return Preview(f"Read {ctx.files.relative(path)}{lines}. The model sees its text.")

@@ -45,7 +45,13 @@ def _hosts(settings: MailSettings) -> Sequence[str]:
     return [f"{settings.host}:{_port(settings)}"] if settings.host else []
 
 
-@tool(effect=Effect.SEND, hosts=_hosts, settings=MailSettings, timeout=180)
+@tool(
+    effect=Effect.SEND,
+    hosts=_hosts,
+    settings=MailSettings,
+    timeout=180,
+    keywords="mail email send message write reply tell inform",
+)
 async def send_email(
     to: Annotated[str, "Addresses or names of the address book"],
     subject: str,

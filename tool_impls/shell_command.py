@@ -47,7 +47,13 @@ def _effect(arguments: JsonObject, settings: object) -> Effect:
     return Effect.SEND if arguments.get("network") else Effect.EXECUTE
 
 
-@tool(effect=Effect.EXECUTE, effect_of=_effect, settings=ShellCommandSettings, timeout=3660)
+@tool(
+    effect=Effect.EXECUTE,
+    effect_of=_effect,
+    settings=ShellCommandSettings,
+    timeout=3660,
+    keywords="shell command terminal run bash git grep disk process install ls execute",
+)
 async def shell_command(
     command: Annotated[str, "For /bin/sh"],
     network: Annotated[bool, "Let it reach the network"] = False,

@@ -57,7 +57,14 @@ def _effect(arguments: JsonObject, settings: object) -> Effect:
     return Effect.NETWORK if elsewhere else Effect.PURE
 
 
-@tool(effect=Effect.PURE, effect_of=_effect, hosts=_hosts, settings=TranslateSettings, timeout=600)
+@tool(
+    effect=Effect.PURE,
+    effect_of=_effect,
+    hosts=_hosts,
+    settings=TranslateSettings,
+    timeout=600,
+    keywords="translation language english german french spanish italian japanese chinese portuguese into say",
+)
 async def translate(
     text: str,
     target_language: Annotated[str, 'As in "French"'],

@@ -78,7 +78,12 @@ def _asked(own: WebSearchSettings) -> list[tuple[str, str]]:
     return [("searxng", own.searxng_url)] if own.searxng_url else _engines(own)
 
 
-@tool(effect=Effect.NETWORK, hosts=_hosts, settings=WebSearchSettings)
+@tool(
+    effect=Effect.NETWORK,
+    hosts=_hosts,
+    settings=WebSearchSettings,
+    keywords="find look google internet online news latest current article who recent",
+)
 async def web_search(
     query: str,
     max_results: Annotated[int, Range(min=1, max=20)] = 5,

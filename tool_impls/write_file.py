@@ -10,7 +10,7 @@ from smol_chat.tools import Effect, JsonObject, Origin, Preview, ToolContext, To
 Mode = Literal["overwrite", "append", "create"]
 
 
-@tool(effect=Effect.WRITE)
+@tool(effect=Effect.WRITE, keywords="file write save create store append note list txt md draft put")
 async def write_file(
     path: Annotated[str, "File in the workspace"],
     content: str,

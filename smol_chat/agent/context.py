@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from smol_chat.agent.relevance import choose_tools
 from smol_chat.agent.replay import History
-from smol_chat.agent.shorten import LEAST, shortened
+from smol_chat.agent.shorten import LEAST, WORTH, shortened
 from smol_chat.agent.stopping import unless_stopped
 from smol_chat.agent.summary import Reviewer, SummaryProposal, summarise
 from smol_chat.engine.base import Engine, GenerationRequest, Sampling
@@ -205,7 +205,7 @@ class ContextKeeper:
                 keep = least
                 if message.call_id in current:  # the model has not read it yet: no more goes than must
                     keep = max(least, before - int((expected - aim) * per_token))
-                if before <= keep + 200:
+                if before <= keep + WORTH:
                     continue
                 self.kept[message.call_id] = keep
                 expected -= int((before - keep) / per_token)

@@ -32,7 +32,7 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolCall, ToolSchema, Usage
+from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolCall, ToolResult, ToolSchema, Usage
 from smol_chat.protocol.suggest import unknown_tool
 
 NO_TOOLS = (
@@ -132,6 +132,10 @@ class Session:
         if choice not in ("auto", "none", "required", *names):
             raise UsageError(unknown_tool(choice, names))
         self._tool_choice = choice
+
+    def outcome(self, call_id: str) -> ToolResult | None:
+        """Return what a call of this conversation gave, whole."""
+        return self._history.outcome(call_id)
 
     def pin(self, turn: int, on: bool) -> Pinned:
         """Keep a turn, counted from 0, from being summarised, or no longer; return what the journal keeps of that.

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-RESULT_SCHEME = "result:"
-"""What stands before a call's id where `read_file` is given an earlier result for a path."""
+from smol_chat.tools.earlier import in_lines, pointer
 
 LEAST = 400
 """Characters that are kept at least: fewer say nothing, and the pointer alone takes a hundred."""
 
+WORTH = 200
+"""A text that would lose no more characters than this is left as it is."""
+
 
 def shortened(text: str, call_id: str, keep: int) -> str:
-    """Return about `keep` characters of a result, three quarters from its beginning, with a pointer to the rest.
-
-    A text that is hardly longer than that is left as it is.
-    """
-    if len(text) <= keep + 200:
+    """Return about `keep` characters of a result, three quarters from its beginning, with a pointer to the rest."""
+    if len(text) <= keep + WORTH:
         return text
+    text = in_lines(text)
     head = _whole_lines(text[: keep * 3 // 4])
     tail = text[len(text) - keep // 4 :]
-    line = head.count("\n") + 1
     missing = len(text) - len(head) - len(tail)
-    pointer = f'[{missing:,} characters left out; read_file with path "{RESULT_SCHEME}{call_id}" and start_line {line}'
-    return f"{head}\n{pointer} reads on]\n{tail}"
+    next_line = len(head.splitlines()) + (text[len(head)] == "\n")
+    return f"{head}\n[{missing:,} characters left out; {pointer(call_id, next_line)}]\n{tail}"
 
 
 def _whole_lines(text: str) -> str:

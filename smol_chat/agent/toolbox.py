@@ -8,6 +8,7 @@ from collections.abc import Callable
 from smol_chat.errors import SmolChatError
 from smol_chat.messages import ToolCall, ToolResult, ToolSchema
 from smol_chat.tools.context import ToolWorkbench
+from smol_chat.tools.earlier import EarlierResults
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.run import preview_call, run_tool
 from smol_chat.tools.spec import Effect, Preview, Tool
@@ -22,6 +23,8 @@ class RegistryToolbox:
         self._registry = registry
         self._workbench = workbench
         self._conversation = conversation
+        self.earlier: EarlierResults | None = None
+        """Finds the results of the conversation's earlier calls, for a tool that reads one on."""
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """Return what the model is told, in a stable order."""
@@ -45,7 +48,11 @@ class RegistryToolbox:
     async def preview(self, call: ToolCall) -> Preview:
         """Return what the call would do."""
         return await preview_call(
-            self._tool(call.name), call.arguments, self._workbench, conversation=self._conversation
+            self._tool(call.name),
+            call.arguments,
+            self._workbench,
+            conversation=self._conversation,
+            earlier=self.earlier,
         )
 
     async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
@@ -57,6 +64,7 @@ class RegistryToolbox:
             call_id=call.id,
             conversation=self._conversation,
             progress=progress,
+            earlier=self.earlier,
         )
 
     def _tool(self, name: str) -> Tool:

@@ -9,6 +9,7 @@ from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
 from smol_chat.tools.context import ToolContext, ToolWorkbench
 from smol_chat.tools.database.runner import QueryLimits
 from smol_chat.tools.database.statements import reads_only
+from smol_chat.tools.earlier import result_text
 from smol_chat.tools.egress import ANY_HOST, Passage
 from smol_chat.tools.files import Entry
 from smol_chat.tools.http_response import HttpResponse
@@ -43,6 +44,7 @@ __all__ = [
     "ToolWorkbench",
     "preview_call",
     "reads_only",
+    "result_text",
     "run_tool",
     "setting",
     "tool",

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from smol_chat.errors import ToolError
 from smol_chat.tools.cache import ToolCache
+from smol_chat.tools.earlier import RESULT_SCHEME, EarlierResults
 from smol_chat.tools.egress import Caller, Egress
 from smol_chat.tools.files import WorkspaceFiles
 from smol_chat.tools.sandbox.base import Sandbox, Shell
 from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
+    from smol_chat.messages import ToolResult
     from smol_chat.tools.calendars import CalendarFolder
     from smol_chat.tools.database.runner import Database
     from smol_chat.tools.mail import MailDesk
@@ -76,12 +78,14 @@ class ToolContext:
         tool: Tool,
         progress: Callable[[str], None] | None,
         caller: Caller | None = None,
+        earlier: EarlierResults | None = None,
     ) -> None:
         self._workbench = workbench
         self._tool = tool
         self._progress = progress
         self.caller = caller or Caller(tool.name)
         """On whose behalf connections are recorded."""
+        self._earlier = earlier
         self._sandbox_used: Callable[[], str | None] | None = None
 
     @property
@@ -108,6 +112,21 @@ class ToolContext:
     def result_limit(self) -> int:
         """Bytes of UTF-8 of a result that the model reads."""
         return self._workbench.result_limit
+
+    def earlier_result(self, path: str) -> ToolResult | None:
+        """Return the outcome of an earlier call of the conversation that a path such as `result:call_3` means.
+
+        None for the path of a file.
+
+        Raises:
+            ToolError: `not_found` where there is no such call.
+        """
+        if not path.startswith(RESULT_SCHEME):
+            return None
+        result = self._earlier(path.removeprefix(RESULT_SCHEME)) if self._earlier else None
+        if result is None:
+            raise ToolError("not_found", f"There is no earlier result {path!r} in this conversation.")
+        return result
 
     async def document_text(self, data: bytes) -> str | None:
         """Return the text of a PDF or DOCX document, None for anything else.
@@ -302,10 +321,15 @@ class ToolWorkbench:
         return f"{self.sandbox.name}, {'open shell' if self._allow_unisolated_shell else 'no shell'}"
 
     def context(
-        self, tool: Tool, *, progress: Callable[[str], None] | None = None, caller: Caller | None = None
+        self,
+        tool: Tool,
+        *,
+        progress: Callable[[str], None] | None = None,
+        caller: Caller | None = None,
+        earlier: EarlierResults | None = None,
     ) -> ToolContext:
         """Make the context of one call."""
-        return ToolContext(self, tool, progress, caller)
+        return ToolContext(self, tool, progress, caller, earlier)
 
     async def turn_to(self, conversation: str) -> None:
         """End what another conversation keeps running."""

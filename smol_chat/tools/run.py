@@ -12,6 +12,7 @@ from smol_chat.errors import SmolChatError, ToolError
 from smol_chat.messages import JsonObject, ToolFailure, ToolResult
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.context import ToolContext, ToolWorkbench
+from smol_chat.tools.earlier import EarlierResults, in_lines, pointer
 from smol_chat.tools.egress import Caller
 from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput
 
@@ -29,17 +30,20 @@ async def run_tool(
     call_id: str = "",
     conversation: str = "",
     progress: Callable[[str], None] | None = None,
+    earlier: EarlierResults | None = None,
 ) -> ToolResult:
     """Run an approved call: validate, run within the limits, cap what the model reads.
 
     Never raises but for cancellation, which stops the tool; what the tool says of it is the error's argument.
     """
     started = time.monotonic()
-    context = workbench.context(tool, progress=progress, caller=Caller(tool.name, call_id, conversation))
+    context = workbench.context(
+        tool, progress=progress, caller=Caller(tool.name, call_id, conversation), earlier=earlier
+    )
     result = ToolResult(call_id, tool.name)
     try:
         output = await _run(tool, arguments, context, tool.timeout or workbench.timeout)
-        shown = capped(output.content, workbench.result_limit)
+        shown = capped(output.content, workbench.result_limit, call_id=call_id if earlier else "")
         whole = output.content if shown != output.content else None
         result = replace(result, content=shown, data=output.data, origin=output.origin, full_content=whole)
     except ToolError as error:
@@ -101,8 +105,11 @@ def _failed(result: ToolResult, failure: ToolFailure, limit: int) -> ToolResult:
     return replace(result, ok=False, content=shown, error=error, full_content=whole)
 
 
-def capped(text: str, limit: int) -> str:
-    """Return the text with at most about `limit` bytes of UTF-8, saying in words what was cut."""
+def capped(text: str, limit: int, *, call_id: str = "") -> str:
+    """Return the text with at most about `limit` bytes of UTF-8, saying in words what was cut.
+
+    `call_id` names the call where its result can be read on.
+    """
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= limit:
         return text
@@ -112,16 +119,23 @@ def capped(text: str, limit: int) -> str:
     if line_end > len(kept) * 3 // 4:
         kept = kept[:line_end]
     shown, total = len(kept.encode("utf-8", "replace")), len(encoded)
-    return f"{kept}\n[cut: the first {shown:,} of {total:,} bytes are shown]"
+    more = f"; {pointer(call_id, len(in_lines(kept).splitlines()) + 1)}" if call_id else ""
+    return f"{kept}\n[cut: the first {shown:,} of {total:,} bytes are shown{more}]"
 
 
 async def preview_call(
-    tool: Tool, arguments: JsonObject, workbench: ToolWorkbench, *, conversation: str = ""
+    tool: Tool,
+    arguments: JsonObject,
+    workbench: ToolWorkbench,
+    *,
+    conversation: str = "",
+    earlier: EarlierResults | None = None,
 ) -> Preview:
     """Say what a call would do; where that cannot be told, the summary says so."""
     try:
         _validate(tool, arguments)
-        context = workbench.context(tool, caller=Caller(tool.name, conversation=conversation))
+        caller = Caller(tool.name, conversation=conversation)
+        context = workbench.context(tool, caller=caller, earlier=earlier)
         hosts = tool.hosts(context.own_settings)
         if tool.previewer is None:
             return Preview(_summary(tool, hosts), hosts=hosts)

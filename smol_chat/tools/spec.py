@@ -73,6 +73,7 @@ class Tool:
         hosts: Hosts = (),
         settings: type[Any] | None = None,
         timeout: float | None = None,
+        keywords: str = "",
     ) -> None:
         name = function.__name__
         if not _NAME.fullmatch(name):
@@ -88,7 +89,7 @@ class Tool:
         """The dataclass of the tool's own settings, declared with `setting`."""
         self.timeout = timeout
         """Seconds the tool may take where it needs more or less than the program's usual limit."""
-        self.schema = ToolSchema(name, description, parameters_schema(function))
+        self.schema = ToolSchema(name, description, parameters_schema(function), tuple(keywords.split()))
         self.previewer: PreviewFunction | None = None
         self._hosts = hosts
         self._effect_of = effect_of
@@ -136,6 +137,7 @@ def tool(
     hosts: Hosts = (),
     settings: type[Any] | None = None,
     timeout: float | None = None,
+    keywords: str = "",
 ) -> Callable[[ToolFunction], Tool]:
     """Make a tool of an `async def` function.
 
@@ -146,9 +148,19 @@ def tool(
         hosts: hosts it contacts, or a function that tells them from the tool's settings.
         settings: a frozen dataclass whose fields are declared with `setting`.
         timeout: seconds a call may take, where the program's usual limit does not fit.
+        keywords: words of requests the tool is for, beyond those of its name and description: where a context window
+            has no room for all tools, they decide whether it is offered.
     """
 
     def decorate(function: ToolFunction) -> Tool:
-        return Tool(function, effect=effect, effect_of=effect_of, hosts=hosts, settings=settings, timeout=timeout)
+        return Tool(
+            function,
+            effect=effect,
+            effect_of=effect_of,
+            hosts=hosts,
+            settings=settings,
+            timeout=timeout,
+            keywords=keywords,
+        )
 
     return decorate

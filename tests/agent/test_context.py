@@ -10,7 +10,7 @@ import pytest
 
 from smol_chat.agent.context import reply_reserve
 from smol_chat.agent.session import Session, SessionOptions
-from smol_chat.agent.shorten import LEAST, shortened
+from smol_chat.agent.shorten import LEAST, WORTH, shortened
 from smol_chat.agent.summary import SummaryProposal
 from smol_chat.engine.base import GenerationRequest, Sampling
 from smol_chat.events import Notice, Summarised, TurnEvent, TurnFailed, TurnFinished
@@ -25,6 +25,7 @@ from smol_chat.messages import (
     ToolSchema,
     UserMessage,
 )
+from smol_chat.tools.earlier import LINE_LENGTH, in_lines
 from smol_chat.tools.spec import Effect, Preview
 from support.approvers import ALLOW, FixedApprover
 from support.counting_engine import CountingEngine
@@ -314,19 +315,17 @@ async def test_pinned_and_demanded_tools_are_always_among_them() -> None:
 @pytest.mark.parametrize("keep", [LEAST, 1600])
 def test_a_shortened_text_keeps_both_ends_and_says_where_to_read_on(text: str, keep: int) -> None:
     short = shortened(text, "call_9", keep)
-    if len(text) <= keep + 200:
+    if len(text) <= keep + WORTH:
         assert short == text
         return
-    assert len(short) <= keep + 200
+    assert len(short) <= keep + WORTH
     head, rest = short.split("\n[", 1)
     tail = rest.split("reads on]\n", 1)[1]
-    assert text.startswith(head) and text.endswith(tail)
+    whole = in_lines(text)
+    assert whole.startswith(head) and whole.endswith(tail)
     line = int(rest.split("start_line ")[1].split()[0])
-    assert "".join(text.splitlines(keepends=True)[: line - 1]) in (
-        head,
-        f"{head}\n",
-        text[: len(head)][: head.rfind("\n") + 1],
-    )
+    unread = "".join(whole.splitlines(keepends=True)[line - 1 :])
+    assert len(whole) - len(head) - 1 <= len(unread) <= len(whole) - len(head) + LINE_LENGTH
 
 
 def test_the_answer_has_room_in_every_window() -> None:
