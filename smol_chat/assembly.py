@@ -381,6 +381,7 @@ class Assembly:
             tools_on=tools_on if choices.tools is None else choices.tools,
             tool_choice=choices.tool_choice,
             constrain=settings.model.constrain,
+            adapter="" if self._server else settings.model.adapter,
         )
 
     async def close(self) -> None:

@@ -101,6 +101,33 @@ class TurnStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnResumed:
+    """First event of the rest of a turn that the program's end had cut: what comes now belongs to the same turn."""
+
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSettings:
+    """What the model is asked with from here on: for whoever wants to know later how an answer came about."""
+
+    model: str
+    engine: str
+    """Architecture, quantisation and threads, or the server's address."""
+    context_size: int
+    """Tokens; 0 where a server does not tell."""
+    sampling: JsonObject
+    tools: list[str]
+    """Names of those on offer."""
+    adapter: str
+    """Path of the LoRA adapter; empty for none."""
+    isolation: str
+    """What keeps code and commands in."""
+    version: str
+    """Of this program."""
+
+
+@dataclass(frozen=True, slots=True)
 class RoundStarted:
     """The model is asked again; `number` counts from 1. What follows belongs to a new assistant message."""
 
@@ -168,6 +195,8 @@ class Decided:
     scope: Scope = "once"
     reason: str = ""
     """Why it was denied, in the words the model will read."""
+    effect: str = ""
+    """What the call does, as it was known then: an `Effect`'s value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +265,8 @@ class TurnFailed:
 
 TurnEvent = Union[
     TurnStarted,
+    TurnResumed,
+    TurnSettings,
     RoundStarted,
     PromptProgress,
     ReasoningDelta,

@@ -18,6 +18,7 @@ ToolErrorKind = Literal[
     "not_found",
     "unavailable",  # no network, no server, no such feature on this machine
     "failed",  # the tool's own error
+    "unknown",  # the program ended while the call ran
 ]
 """Why a call gave no result; the set is part of the command line's contract."""
 

@@ -7,14 +7,14 @@ import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
 from smol_chat.agent.limits import RepeatBreaker
 from smol_chat.agent.policy import Rules, judge, spent, with_next
 from smol_chat.agent.question import Question
 from smol_chat.errors import UsageError
-from smol_chat.events import Decided, ToolFinished, ToolProgress, ToolStarted, TurnEvent
+from smol_chat.events import Decided, Scope, ToolFinished, ToolProgress, ToolStarted, TurnEvent
 from smol_chat.messages import ToolCall, ToolErrorKind, ToolFailure, ToolResult, ToolSchema
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.spec import Effect, Preview
@@ -35,6 +35,10 @@ class Toolbox(Protocol):
 
     def schemas(self) -> tuple[ToolSchema, ...]:
         """Return what the model is told, in a stable order."""
+        ...
+
+    def isolation(self) -> str:
+        """Name what keeps code and commands in. May try it out: call it in a thread."""
         ...
 
     def usual_effect(self, name: str) -> Effect:
@@ -129,9 +133,9 @@ class RoundOfCalls:
             if verdict.scope == "next":
                 self.rules = spent(self.rules, call.name)
             self._allowed[call.id] = call
-            yield Decided(call.id, "allow", verdict.by, call.arguments, verdict.scope)
+            yield self._decided(call, "allow", verdict.by, verdict.scope)
         elif verdict.action == "deny":
-            yield Decided(call.id, "deny", verdict.by, call.arguments, reason=verdict.why)
+            yield self._decided(call, "deny", verdict.by, reason=verdict.why)
             yield self._end(call, "denied", verdict.why)
 
     def _once_only(self, call: ToolCall) -> bool:
@@ -227,7 +231,7 @@ class RoundOfCalls:
             yield from self._settle_allowed(call, question.allowed(decision), decision)
             return
         self.unattended = self.unattended or decision.unattended
-        yield Decided(call.id, "deny", decision.by, call.arguments, reason=decision.reason)
+        yield self._decided(call, "deny", decision.by, reason=decision.reason)
         who = "Denied by the user" if decision.by == "user" else "Denied"
         yield self._end(call, "denied", f"{who}: {decision.reason}" if decision.reason else f"{who}.")
 
@@ -235,7 +239,7 @@ class RoundOfCalls:
         self, call: ToolCall, request: ApprovalRequest | None, decision: Decision
     ) -> Iterator[TurnEvent]:
         if request is None:
-            yield Decided(call.id, "deny", "policy", call.arguments, reason=UNSEEN)
+            yield self._decided(call, "deny", "policy", reason=UNSEEN)
             yield self._end(call, "denied", UNSEEN)
             return
         self._allowed[call.id] = request.call
@@ -245,7 +249,7 @@ class RoundOfCalls:
             self.rules = replace(self.rules, session=self.rules.session | {call.name})
         elif scope == "next":
             self.rules = with_next(self.rules, call.name, decision.count - 1)
-        yield Decided(call.id, "allow", decision.by, request.call.arguments, scope)
+        yield self._decided(request.call, "allow", decision.by, scope)
 
     async def _settle_covered(
         self, open_calls: dict[asyncio.Task[Decision], ToolCall], answers: dict[asyncio.Task[Decision], Question]
@@ -343,6 +347,16 @@ class RoundOfCalls:
             log.exception("tool %s broke its contract", call.name)
             result = _failure(call, "failed", f"{call.name} failed in an unexpected way; the log has the details.")
         queue.put_nowait(ToolFinished(result))
+
+    def _decided(
+        self,
+        call: ToolCall,
+        decision: Literal["allow", "deny"],
+        by: Literal["user", "policy", "flag"],
+        scope: Scope = "once",
+        reason: str = "",
+    ) -> Decided:
+        return Decided(call.id, decision, by, call.arguments, scope, reason, self._toolbox.effect(call).value)
 
     def _end(self, call: ToolCall, kind: ToolErrorKind, message: str) -> ToolFinished:
         del self._open[call.id]

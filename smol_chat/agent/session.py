@@ -7,9 +7,10 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 
+from smol_chat import __version__
 from smol_chat.agent.calls import STOPPED_BEFORE, RoundOfCalls, Toolbox, refuse_all
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.context import ContextKeeper
@@ -30,6 +31,7 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolCall, ToolResult, ToolSchema, Usage
@@ -57,6 +59,8 @@ class SessionOptions:
     """Whether each turn begins with a call: `auto` leaves it to the model, `none`, `required`, or a tool's name."""
     constrain: bool = True
     """Let the model write only calls that fit the tools' schemas, where the engine can see to it."""
+    adapter: str = ""
+    """Path of the LoRA adapter the engine uses; for the record."""
 
 
 class Session:
@@ -230,6 +234,7 @@ class Session:
         tools, notice = await self._offer(info, choice)
         if notice:
             yield Notice(notice)
+        yield await self._settings(info, tools)
         breaker = RepeatBreaker(limits.repeat_limit)
         for number in range(1, limits.max_rounds + 1):
             yield RoundStarted(number)
@@ -302,6 +307,19 @@ class Session:
         """Return the tools the model is offered: those that have room in its window."""
         bare = self._request((), choice, ())
         return await self._context.tools(self._toolbox.schemas(), bare, window=info.context_size)
+
+    async def _settings(self, info: EngineInfo, tools: tuple[ToolSchema, ...]) -> TurnSettings:
+        options = self._options
+        return TurnSettings(
+            model=info.name,
+            engine=info.detail,
+            context_size=info.context_size,
+            sampling=asdict(options.sampling),
+            tools=[tool.name for tool in tools],
+            adapter=options.adapter,
+            isolation=await asyncio.to_thread(self._toolbox.isolation) if tools else "",
+            version=__version__,
+        )
 
     def _request(self, tools: tuple[ToolSchema, ...], choice: str, history: Sequence[Message]) -> GenerationRequest:
         options = self._options

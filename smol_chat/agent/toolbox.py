@@ -30,6 +30,10 @@ class RegistryToolbox:
         """Return what the model is told, in a stable order."""
         return self._registry.schemas()
 
+    def isolation(self) -> str:
+        """Name what keeps code and commands in."""
+        return self._workbench.isolation()
+
     def usual_effect(self, name: str) -> Effect:
         """Return what the tool's calls usually do: what a rule that allows the tool is about."""
         return self._tool(name).effect

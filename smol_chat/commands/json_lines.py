@@ -23,6 +23,8 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.messages import JsonObject, Timings, ToolFailure, ToolResult, Usage
@@ -42,6 +44,8 @@ def json_objects(event: TurnEvent, *, with_text: bool = False) -> list[JsonObjec
         case TurnStarted():
             started: JsonObject = {"type": "turn_started", "conversation": event.conversation}
             return [{**started, "text": event.text} if with_text else started]
+        case TurnResumed():
+            return [{"type": "turn_resumed", "conversation": event.conversation}]
         case PromptProgress():
             return [{"type": "prompt_progress", "done": event.done, "total": event.total, "reused": event.reused}]
         case ReasoningDelta():
@@ -56,7 +60,7 @@ def json_objects(event: TurnEvent, *, with_text: bool = False) -> list[JsonObjec
             return _outcome(event)
         case RoundStarted() | ReasoningFinished() | GenerationProgress() | ToolStarted() | ToolProgress():
             return []
-        case Notice() | Summarised() | Pinned():
+        case TurnSettings() | Notice() | Summarised() | Pinned():
             return []
 
 

@@ -23,6 +23,8 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.messages import ToolCall, ToolResult
@@ -82,7 +84,7 @@ class TextOutput:
                     self._err.write(text)
             case ToolCallProposed(call=call):
                 self._calls[call.id] = call
-            case RoundStarted() | ReasoningFinished() | TurnStarted():
+            case RoundStarted() | ReasoningFinished() | TurnStarted() | TurnResumed():
                 self._end_lines()
             case TurnFinished() | TurnFailed():
                 self._end_lines()
@@ -93,7 +95,7 @@ class TextOutput:
             case ToolStarted() | ToolProgress() | ToolFinished():
                 if self._talkative:
                     self._say_of_call(event)
-            case Decided() | PromptProgress() | GenerationProgress():
+            case TurnSettings() | Decided() | PromptProgress() | GenerationProgress():
                 pass
 
     def _say_of_call(self, event: ToolStarted | ToolProgress | ToolFinished) -> None:

@@ -18,6 +18,8 @@ from smol_chat.events import ContentDelta, ReasoningDelta, TurnEvent
 
 KINDS: dict[str, type[TurnEvent]] = {
     "turn_started": ev.TurnStarted,
+    "turn_resumed": ev.TurnResumed,
+    "turn_settings": ev.TurnSettings,
     "round_started": ev.RoundStarted,
     "reasoning": ev.ReasoningDelta,
     "reasoning_finished": ev.ReasoningFinished,

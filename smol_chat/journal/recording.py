@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Union
 
 from smol_chat.events import ContentDelta, ReasoningDelta, TurnEvent, TurnStarted
@@ -33,6 +33,8 @@ class Turn:
     model: str = ""
     title: str = ""
     started: float = 0.0
+    program: str | None = None
+    """Which program writes it."""
     id: int | None = None
     follows: Follows = "active"
 
@@ -47,6 +49,7 @@ class Row:
 
     turn: Turn
     kind: str
+    at: float = field(default_factory=time.time)
     id: int | None = None
 
 
@@ -102,7 +105,9 @@ class Writer:
                 if turn is None:
                     turn = turns[row.turn] = _insert_turn(connection, row.turn, turns)
                 rows[row] = _insert(
-                    connection, "INSERT INTO events (turn, kind, body) VALUES (?, ?, ?)", (turn, row.kind, body)
+                    connection,
+                    "INSERT INTO events (turn, kind, body, at) VALUES (?, ?, ?, ?)",
+                    (turn, row.kind, body, row.at),
                 )
             connection.execute("COMMIT")
         except BaseException:
@@ -208,8 +213,8 @@ def _insert_turn(connection: sqlite3.Connection, turn: Turn, new: Mapping[Turn, 
         before = turn.follows and (turn.follows.id or new.get(turn.follows))
     number = _insert(
         connection,
-        "INSERT INTO turns (conversation, started, parent) VALUES (?, ?, ?)",
-        (turn.conversation, turn.started, before),
+        "INSERT INTO turns (conversation, started, parent, program) VALUES (?, ?, ?, ?)",
+        (turn.conversation, turn.started, before, turn.program),
     )
     connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (number, turn.conversation))
     return number

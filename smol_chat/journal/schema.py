@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from smol_chat.errors import JournalError
@@ -17,6 +18,9 @@ APPLICATION_ID = 0x536D6F6C
 
 BUSY_MS = 3000
 """How long a write waits for another running program to finish its own."""
+
+KEPT = ".version-"
+"""What follows in the name of the copy that is kept of a database before it is brought up to date, with its version."""
 
 MIGRATIONS: Sequence[Sequence[str]] = (
     (
@@ -52,6 +56,11 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "UPDATE conversations SET active = (SELECT max(id) FROM turns WHERE conversation = conversations.id)",
         "ALTER TABLE conversations ADD COLUMN named_by TEXT NOT NULL DEFAULT 'text'",  # 'text', 'model' or 'user'
         "ALTER TABLE conversations ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+    ),
+    (
+        "ALTER TABLE turns ADD COLUMN program TEXT",  # which running program writes it; NULL: it was written before
+        "ALTER TABLE events ADD COLUMN at REAL",  # when it was first stored; NULL as above
+        "CREATE INDEX events_calls ON events (kind) WHERE kind = 'tool_call'",
     ),
 )
 """Statements that lead from each version to the next; the version is how many of them a database has behind it."""
@@ -105,7 +114,10 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Seq
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        for statements in migrations[_version(connection, path, migrations) :]:
+        version = _version(connection, path, migrations)
+        if 0 < version < len(migrations):
+            _keep(path, path.with_name(f"{path.name}{KEPT}{version}"))
+        for statements in migrations[version:]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -113,6 +125,21 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Seq
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")
+        raise
+
+
+def _keep(path: Path, copy: Path) -> None:
+    """Copy the database while its caller lets nobody write."""
+    unfinished = copy.with_name(f"{copy.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    os.close(open_private(str(unfinished), os.O_CREAT | os.O_EXCL | os.O_RDWR))
+    try:
+        # A connection of its own: a copy through the one that holds the lock would wait for itself.
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(unfinished)) as target:
+            source.backup(target)
+        unfinished.replace(copy)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 import threading
@@ -14,17 +15,41 @@ from pathlib import Path
 from typing import TypeVar
 
 from smol_chat.errors import JournalError, UsageError
-from smol_chat.events import Decided, Notice, ToolStarted, TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.events import (
+    Decided,
+    Notice,
+    ToolCallProposed,
+    ToolFinished,
+    ToolStarted,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnResumed,
+    TurnStarted,
+)
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode
+from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
-from smol_chat.journal.schema import BUSY_MS, connect, migrate
+from smol_chat.journal.schema import BUSY_MS, KEPT, connect, migrate
 from smol_chat.journal.tree import Tree
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 INTERRUPTED = TurnFailed("interrupted", "The program ended before this answer did; what was kept of it is shown.")
-_AWAITED = (TurnStarted, Decided, ToolStarted, TurnFinished, TurnFailed)
-"""Stored before they are passed on: the intent before its effect, and an ending before anybody acts on it."""
+_AWAITED = (
+    TurnStarted,
+    TurnResumed,
+    ToolCallProposed,
+    Decided,
+    ToolStarted,
+    ToolFinished,
+    TurnFinished,
+    TurnFailed,
+)
+"""Stored before they are passed on: a question before it is asked, the intent before its effect, and what came of it
+before anybody acts on it."""
 
 _BRANCH = """
     WITH RECURSIVE branch (id, parent) AS (
@@ -69,8 +94,11 @@ class Branch:
 class Journal:
     """The conversations of one user. Several programs may use the same file at once."""
 
-    def __init__(self, path: Path, reader: sqlite3.Connection | None, writer: Writer) -> None:
+    def __init__(
+        self, path: Path, reader: sqlite3.Connection | None, writer: Writer, programs: Programs | None = None
+    ) -> None:
         self._path = path
+        self._programs = programs
         self._reader = reader
         self._reading = threading.Lock()
         self._writer = writer
@@ -82,27 +110,24 @@ class Journal:
     def open(cls, path: Path, *, connect: Callable[[Path], sqlite3.Connection] = connect) -> Journal:
         """Open the history, made where there is none.
 
-        Where the disk is full, read-only or held by another program, the journal opens all the same: reading says why,
-        and a chat goes on with one notice.
-
-        Raises:
-            JournalError: the file is damaged, of a newer version or of another program.
+        Where the disk is full or read-only, or the file damaged, of a newer version, of another program or held by one,
+        the journal opens all the same: reading says why, and a chat goes on with one notice.
         """
         opened: list[sqlite3.Connection] = []
         try:
             opened.append(connect(path))
             migrate(opened[0], path)
             opened.append(connect(path))
-        except (sqlite3.OperationalError, OSError) as error:
-            _close(opened)
+        except (sqlite3.Error, OSError, JournalError) as error:
+            for connection in opened:
+                connection.close()
             return cls(path, None, Writer(None, failure=_unusable(path, error)))
-        except sqlite3.DatabaseError as error:
-            _close(opened)
-            raise _damaged(path, error) from error
-        except JournalError:
-            _close(opened)
-            raise
-        return cls(path, opened[0], Writer(opened[1], busy_ms=BUSY_MS))
+        try:
+            programs = Programs(path)
+        except OSError as error:  # such as a disk that cannot be written, where no turn will be stored either
+            log.warning("other programs cannot see that this one runs: %s", error)
+            programs = None
+        return cls(path, opened[0], Writer(opened[1], busy_ms=BUSY_MS), programs)
 
     def create(self, model: str) -> str:
         """Return the id of a new conversation. Nothing is stored before its first turn."""
@@ -118,7 +143,8 @@ class Journal:
 
     def turn(self, conversation: str, follows: Follows = "active") -> Turn:
         """Return the place of a turn that is to be recorded."""
-        return Turn(conversation, self._models.get(conversation, ""), follows=follows)
+        program = self._programs.own if self._programs else None
+        return Turn(conversation, self._models.get(conversation, ""), program=program, follows=follows)
 
     async def record(
         self, conversation: str, events: AsyncGenerator[TurnEvent, None], turn: Turn | None = None
@@ -254,6 +280,8 @@ class Journal:
         with self._read() as connection:
             connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, held its text
+        for copy in self._path.parent.glob(f"{self._path.name}{KEPT}*"):  # and so did copies of older versions
+            copy.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Store what is still on its way and close the file."""
@@ -262,6 +290,8 @@ class Journal:
         with self._reading:
             if self._reader is not None:
                 self._reader.close()
+        if self._programs is not None:
+            self._programs.close()
 
     def _submit(self, row: Row, body: str) -> Future[None]:
         return self._thread.submit(self._writer.save, row, body)
@@ -273,10 +303,8 @@ class Journal:
         with self._reading:
             try:
                 yield self._reader
-            except sqlite3.OperationalError as error:
+            except sqlite3.Error as error:
                 raise JournalError(_unusable(self._path, error)) from error
-            except sqlite3.DatabaseError as error:
-                raise _damaged(self._path, error) from error
 
 
 def _ended_turns(rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
@@ -294,17 +322,11 @@ def _ended_turns(rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
         yield INTERRUPTED
 
 
-def _close(connections: list[sqlite3.Connection]) -> None:
-    for connection in connections:
-        connection.close()
-
-
 def _unusable(path: Path, error: Exception) -> str:
+    """Say in one sentence why the history cannot be used and what to do about it."""
+    if isinstance(error, JournalError):
+        return error.message
+    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        return f"The history {path} is damaged ({error}); smol-chat history repair recovers what can be read of it."
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return f"The history {path} cannot be used ({reason}); see that the disk has room and the folder may be written."
-
-
-def _damaged(path: Path, error: Exception) -> JournalError:
-    return JournalError(
-        f"The history {path} is damaged ({error}); move it away, for example to {path.name}.damaged, to start anew."
-    )

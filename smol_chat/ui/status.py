@@ -29,6 +29,8 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.sanitise import single_line
@@ -94,7 +96,7 @@ class StatusLine(Static):
     def feed(self, event: TurnEvent) -> None:
         """Take in one event; the clock paints."""
         match event:
-            case TurnStarted() | RoundStarted():
+            case TurnStarted() | TurnResumed() | RoundStarted():
                 self._begin()
             case GenerationProgress():
                 self._window = (event.context_used, event.context_size or self._window[1])
@@ -112,7 +114,8 @@ class StatusLine(Static):
 
     def _activity_in(
         self,
-        event: PromptProgress
+        event: TurnSettings
+        | PromptProgress
         | ReasoningDelta
         | ReasoningFinished
         | ContentDelta
@@ -139,7 +142,7 @@ class StatusLine(Static):
                 return f"running {self._calls.get(call_id, 'a tool')}"
             case ToolProgress(call_id, message):
                 return f"running {self._calls.get(call_id, 'a tool')}: {single_line(message, 60)}"
-            case ReasoningFinished() | MalformedCall() | Decided() | ToolFinished() | Notice():
+            case TurnSettings() | ReasoningFinished() | MalformedCall() | Decided() | ToolFinished() | Notice():
                 pass
             case Summarised() | Pinned():
                 pass

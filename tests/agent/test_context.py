@@ -45,6 +45,9 @@ class Library:
     def schemas(self) -> tuple[ToolSchema, ...]:
         return self._schemas
 
+    def isolation(self) -> str:
+        return ""
+
     def usual_effect(self, name: str) -> Effect:
         return Effect.READ
 

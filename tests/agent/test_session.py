@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections.abc import Sequence
 from contextlib import aclosing
+from dataclasses import asdict
 
 import pytest
 
+from smol_chat import __version__
 from smol_chat.agent.consent import Approver, Decision
 from smol_chat.agent.limits import TurnLimits
 from smol_chat.agent.policy import Rules
 from smol_chat.agent.replay import UNKNOWN_OUTCOME
 from smol_chat.agent.session import Session, SessionOptions
+from smol_chat.engine.base import Sampling
 from smol_chat.errors import ContextOverflowError, EngineCrashedError, UsageError
 from smol_chat.events import (
     ContentDelta,
@@ -36,6 +39,7 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.messages import (
@@ -88,12 +92,13 @@ class Stage:
         self.events: list[TurnEvent] = []
 
     async def turn(self, text: str = "hi") -> list[TurnEvent]:
-        """Run a turn; return its events without the reports of progress."""
+        """Run a turn; return its events without the reports of progress and the settings."""
         self.events = []
         async with aclosing(self.session.run_turn(text)) as events:
             async for event in events:
                 self.events.append(event)
-        return [event for event in self.events if not isinstance(event, (PromptProgress, GenerationProgress))]
+        left_out = (PromptProgress, GenerationProgress, TurnSettings)
+        return [event for event in self.events if not isinstance(event, left_out)]
 
 
 async def test_an_answer_without_calls_is_one_round() -> None:
@@ -124,8 +129,8 @@ async def test_a_denied_and_an_allowed_call_reach_the_next_request() -> None:
         ReasoningFinished(0, 1),
         ToolCallProposed(first),
         ToolCallProposed(second),
-        Decided("call_1", "allow", "user", {"a": 2, "b": 3}),
-        Decided("call_2", "deny", "user", {"text": "x"}, reason="not in my notes"),
+        Decided("call_1", "allow", "user", {"a": 2, "b": 3}, effect="pure"),
+        Decided("call_2", "deny", "user", {"text": "x"}, reason="not in my notes", effect="write"),
         ToolFinished(ToolResult("call_2", "note", ok=False, content=denied, error=ToolFailure("denied", denied))),
         ToolStarted("call_1"),
         ToolProgress("call_1", "running add"),
@@ -203,7 +208,7 @@ async def test_allowed_for_the_session_is_not_asked_again() -> None:
     await stage.turn()
     events = await stage.turn()
     assert len(approver.asked) == 1
-    assert Decided("call_2", "allow", "user", {}, "session") in events
+    assert Decided("call_2", "allow", "user", {}, "session", effect="read") in events
 
 
 async def test_an_answer_for_the_session_settles_the_other_cards_of_the_same_tool() -> None:
@@ -472,3 +477,21 @@ async def test_leaving_early_takes_everything_down() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert approver.cancelled == ["call_1"]
+
+
+async def test_a_turn_says_what_it_runs_with() -> None:
+    options = SessionOptions(sampling=Sampling(temperature=0.2, seed=7), adapter="mine.gguf")
+    stage = Stage([["yes"]], options=options)
+    await stage.turn()
+    (settings,) = (event for event in stage.events if isinstance(event, TurnSettings))
+    assert settings == TurnSettings(
+        model="scripted",
+        engine="plays a script",
+        context_size=4096,
+        sampling=asdict(options.sampling),
+        tools=["add", "note", "look", "wait"],
+        adapter="mine.gguf",
+        isolation="a box",
+        version=__version__,
+    )
+    assert stage.events.index(settings) < stage.events.index(RoundStarted(1))

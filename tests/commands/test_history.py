@@ -67,12 +67,12 @@ def test_an_empty_history_is_said_beside_the_empty_list(program: Program) -> Non
     assert program("history", "list", "--json").stdout == "[]\n"
 
 
-def test_a_damaged_history_is_one_sentence_that_says_where_to_move_it(program: Program) -> None:
+def test_a_damaged_history_is_one_sentence_that_says_what_to_do(program: Program) -> None:
     program.data_dir.mkdir()
     (program.data_dir / "history.db").write_bytes(b"garbage" * 1000)
     run = program("history", "list")
     assert (run.returncode, run.stdout) == (1, "")
-    assert "is damaged" in run.stderr and "history.db.damaged" in run.stderr
+    assert "is damaged" in run.stderr and "smol-chat history repair recovers" in run.stderr
     assert run.stderr.count("\n") == 1
 
 

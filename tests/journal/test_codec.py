@@ -27,6 +27,8 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.journal.codec import KINDS, NOT_STORED, coalesced, decode, encode
@@ -60,6 +62,10 @@ results = st.builds(
 )
 STRATEGIES: dict[type[TurnEvent], st.SearchStrategy[TurnEvent]] = {
     TurnStarted: st.builds(TurnStarted, anything, anything),
+    TurnResumed: st.builds(TurnResumed, anything),
+    TurnSettings: st.builds(
+        TurnSettings, anything, anything, whole, json_objects, st.lists(anything), anything, anything, anything
+    ),
     RoundStarted: st.builds(RoundStarted, whole),
     ReasoningDelta: st.builds(ReasoningDelta, anything),
     ReasoningFinished: st.builds(ReasoningFinished, whole, whole),
@@ -73,6 +79,7 @@ STRATEGIES: dict[type[TurnEvent], st.SearchStrategy[TurnEvent]] = {
         st.sampled_from(["user", "policy", "flag"]),
         json_objects,
         st.sampled_from(["once", "session"]),
+        anything,
         anything,
     ),
     ToolStarted: st.builds(ToolStarted, anything),

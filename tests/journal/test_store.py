@@ -228,7 +228,7 @@ async def test_what_is_deleted_is_gone_from_the_files(path: Path) -> None:
         journal.delete(conversation)
         assert [entry.title for entry in journal.conversations()] == ["an open thing"]
         assert journal.events(conversation) == []
-        content = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        content = b"".join(file.read_bytes() for file in path.parent.iterdir() if file.is_file())
     assert b"open thing" in content
     assert b"secret" not in content
 

@@ -43,6 +43,9 @@ class SmallToolbox:
             _schema("wait", {}),
         )
 
+    def isolation(self) -> str:
+        return "a box"
+
     def usual_effect(self, name: str) -> Effect:
         return EFFECTS[name]
 

@@ -28,6 +28,8 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
+    TurnSettings,
     TurnStarted,
 )
 from smol_chat.ui.transcript.blocks import AnswerBlock, Block, NoticeBlock, ReasoningBlock, UserBlock
@@ -42,6 +44,9 @@ _ENDINGS = {
 }
 _SUMMARISED = "In place of the first {} turn{} the model now reads this summary; the whole text stays here.\n{}"
 _PINNED = "pinned: the model always reads this turn whole"
+
+
+RESUMED = "The program ended here. What ran then is not run again; what waited for you waits again."
 
 
 class Slot(NamedTuple):
@@ -187,6 +192,8 @@ class Turn:
     def _about_turn(
         self,
         event: TurnStarted
+        | TurnResumed
+        | TurnSettings
         | RoundStarted
         | PromptProgress
         | ReasoningFinished
@@ -201,7 +208,9 @@ class Turn:
                 self._add(UserBlock(event.text))
             case RoundStarted():
                 self._settle()
-            case PromptProgress():
+            case TurnResumed():
+                self._add(NoticeBlock(RESUMED))
+            case PromptProgress() | TurnSettings():
                 pass
             case ReasoningFinished():
                 if isinstance(self._open, ReasoningBlock):
