@@ -36,6 +36,7 @@ _PLACES = {
 }  # fmt: skip
 """What people say that is no name of a zone."""
 
+_LONGEST, _SHOWN = 200, 60
 _OFFSET = re.compile(r"(?:utc|gmt)?\s*([+-])\s*(\d{1,2})(?::?(\d{2}))?")
 
 
@@ -60,6 +61,8 @@ async def get_current_datetime(
 
 
 def _zone(text: str) -> tzinfo:
+    if len(text) > _LONGEST:  # no place has such a name, and looking for one like it would take long
+        raise ToolError("invalid_arguments", f"{text[:_SHOWN]!r}… is too long for a time zone.")
     wanted = " ".join(text.replace("_", " ").replace(".", "").split()).casefold()
     offset = _OFFSET.fullmatch(wanted)
     if offset:
@@ -72,13 +75,13 @@ def _zone(text: str) -> tzinfo:
             return zoneinfo.ZoneInfo(name)
     near = [names[found] for found in difflib.get_close_matches(wanted, names, n=3, cutoff=0.7)]
     hint = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ' Use a name such as "Europe/Oslo".'
-    raise ToolError("not_found", f"No time zone is known as {text!r}.{hint}")
+    raise ToolError("not_found", f"No time zone is known as {text[:_SHOWN]!r}.{hint}")
 
 
 def _fixed(text: str, sign: str, hours: str, minutes: str | None) -> tzinfo:
     offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
     if offset > timedelta(hours=14):
-        raise ToolError("invalid_arguments", f"{text!r} is no time zone: offsets go from -14 to +14 hours.")
+        raise ToolError("invalid_arguments", f"{text[:_SHOWN]!r} is no time zone: offsets go from -14 to +14 hours.")
     return timezone(-offset if sign == "-" else offset)
 
 

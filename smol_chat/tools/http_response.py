@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -65,7 +66,8 @@ class HttpResponse:
             ToolError: `failed` where it is none.
         """
         try:
-            return cast("JsonValue", json.loads(self.content))
+            # Python would read NaN and Infinity, which are no JSON and would be none when written again.
+            return cast("JsonValue", json.loads(self.content, parse_constant=_number, parse_float=_number))
         except (ValueError, RecursionError):
             raise ToolError("failed", f"{self.host} did not answer with JSON.") from None
 
@@ -84,6 +86,18 @@ class HttpResponse:
         if self.status >= 500:
             raise ToolError("unavailable", f"{self.host} has a problem of its own (HTTP {self.status}).")
         raise ToolError("failed", f"{self.host} refused the request (HTTP {self.status}).")
+
+
+def _number(digits: str) -> float:
+    """Return a number of JSON.
+
+    Raises:
+        ValueError: it is none, or too large to be one here.
+    """
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:20]} is no number")
+    return number
 
 
 def media_type(headers: Mapping[str, str]) -> str:

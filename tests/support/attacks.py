@@ -279,4 +279,33 @@ STATEMENTS = (
     "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
     "SELECT hex(zeroblob(1000000000))",
 )
-"""SQL that would reach another file, or never end."""
+"""SQL on an SQLite file that would reach another file, or never end."""
+
+DATA_STATEMENTS = (
+    "SELECT * FROM read_csv('{outside}/canary')",
+    "SELECT * FROM read_text('{outside}/canary')",
+    "SELECT * FROM read_blob('{outside}/*')",
+    "SELECT * FROM '{outside}/canary'",
+    "FROM glob('{outside}/*')",
+    "SELECT * FROM sniff_csv('{outside}/canary')",
+    "COPY data TO '{outside}/new.csv'",
+    "COPY data FROM '{outside}/canary'",
+    "EXPORT DATABASE '{outside}/new'",
+    "IMPORT DATABASE '{outside}'",
+    "ATTACH '{outside}/new.db' AS a",
+    "INSTALL httpfs",
+    "LOAD '{outside}/x.duckdb_extension'",
+    "SELECT * FROM read_csv('http://127.0.0.1:{port}/x.csv')",
+    "SET enable_external_access = true",
+    "SET lock_configuration = false",
+    "SET temp_directory = '{outside}'",
+    "SELECT getenv('SMOL_CANARY')",
+    "SELECT 1; COPY data TO '{outside}/new.csv'",
+    "PRAGMA database_list; SELECT * FROM read_text('{outside}/canary')",
+    "SELECT count(*) FROM range(1000000000000) a, range(1000000000) b",
+    "SELECT repeat('x', 10000000000)",
+    "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r",
+    "CREATE TABLE t AS SELECT * FROM read_text('{outside}/canary')",
+    "CREATE SECRET s (TYPE s3)",
+)
+"""The same for data files, which DuckDB reads."""

@@ -2,183 +2,79 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
+import asyncio
+import email.policy
 import socket
-import stat
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
+import icalendar
 import pytest
 import pytest_asyncio
 
-from smol_chat.messages import JsonObject, ToolResult
-from smol_chat.tools import ShellLimits, ToolWorkbench, run_tool
+from smol_chat.tools import ShellLimits, ToolWorkbench
 from smol_chat.tools.sandbox.backends import Backend, Limited
 from smol_chat.tools.sandbox.layers import Layers, available_layers
-from smol_chat.tools.sandbox.process import ProcessSandbox
 from smol_chat.tools.sandbox.shell import IsolatedShell
+from support.argument_attacks import ASKING, EVENTS, MAILS, PLACES, QUERIES, REPLIES, TEXTS, ZONES
 from support.attacks import (
     ADDRESSES,
     CALCULATIONS,
+    DATA_STATEMENTS,
     ENDLESS,
     FILES,
     PYTHON_ENDLESS,
     SECRET,
-    SHARED_KEY,
     SHELL,
     STATEMENTS,
 )
+from support.canaries import (
+    PUBLIC,
+    Canaries,
+    Hostile,
+    attack,
+    bench,
+    filled_call,
+    filled_reply,
+    hostile_server,
+    listening,
+    set_out,
+    set_traps,
+    was_contacted,
+)
+from support.http_servers import Reply
 from support.isolation import CONTAINED
 from support.sandbox_escapes import ESCAPES, PRELUDE
-from support.tool_context import Names, the_tool
-from tool_impls.execute_python import ExecutePythonSettings
-from tool_impls.shell_command import ShellCommandSettings
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.skipif(sys.platform != "linux", reason="the canaries are Linux's"),
 ]
 
-_CREATE, _REMOVE = 0o1666, 0
-_OWN = {
-    ShellCommandSettings: ShellCommandSettings(seconds=2, memory_mb=200, processes=60, file_mb=20),
-    ExecutePythonSettings: ExecutePythonSettings(seconds=1, memory_mb=256),
+_HEADERS = {
+    *("from", "to", "cc", "subject", "date", "message-id", "mime-version", "content-type"),
+    *("content-transfer-encoding", "x-unsent"),
 }
+_PROPERTIES = {
+    *("UID", "DTSTAMP", "DTSTART", "DTEND", "SUMMARY", "LOCATION", "DESCRIPTION", "ATTENDEE", "RRULE"),
+}
+_ANSWERS = (
+    *("a flood of headers", "no text", "another encoding", "entities", "a deep page", "deep JSON", "huge numbers"),
+    *("half an answer", "no numbers", "other types", "orders in JSON"),
+)
+"""Odd, but an answer all the same to a tool that takes any text."""
 _LAYERS = list(dict.fromkeys((available_layers(), Layers(seccomp=available_layers().seccomp), Layers())))
-
-
-@dataclass
-class Canaries:
-    """What lies outside the workspace and must stay as it is."""
-
-    folder: Path
-    process: subprocess.Popen[bytes]
-    sockets: dict[str, socket.socket]
-
-    @property
-    def places(self) -> dict[str, str]:
-        """What is filled into attacks."""
-        port = self.sockets["tcp"].getsockname()[1]
-        return {
-            "outside": str(self.folder / "outside"),
-            "pid": str(self.process.pid),
-            "port": str(port),
-            "abstract": f"smol-chat-canary-{os.getpid()}",
-        }
-
-    def state(self) -> object:
-        """Return all that an attack could change."""
-        outside = self.folder / "outside"
-        canary = outside / "canary"
-        facts = canary.stat()
-        return (
-            sorted(path.name for path in outside.iterdir()),
-            canary.read_text(),
-            (stat.S_IMODE(facts.st_mode), facts.st_uid, facts.st_mtime_ns),
-            os.listxattr(canary),
-            self.process.poll(),
-            Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0] in "SRD",
-            [name for name, each in self.sockets.items() if _was_contacted(each)],
-            Path("/tmp/smol-chat-attack").exists(),
-        )
-
-
-def _was_contacted(waiting: socket.socket) -> bool:
-    try:
-        waiting.recvfrom(1) if waiting.type == socket.SOCK_DGRAM else waiting.accept()
-    except (BlockingIOError, ConnectionError):
-        return False
-    return True
+_AT_ONCE = 8
+"""Programs that are stopped by the clock run together: each has a process and limits of its own."""
+_GROUPS = [list(PYTHON_ENDLESS)[start : start + _AT_ONCE] for start in range(0, len(PYTHON_ENDLESS), _AT_ONCE)]
 
 
 @pytest.fixture(scope="module")
 def canaries(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Canaries]:
-    folder = tmp_path_factory.mktemp("attacks")
-    outside = folder / "outside"
-    outside.mkdir()
-    (outside / "canary").write_text(f"echo {SECRET}\n")
-    process = subprocess.Popen(["sleep", "100000"], env={"SMOL_CANARY": SECRET})
-    os.environ["SMOL_CANARY"] = SECRET
-    sockets = {
-        "tcp": _listening(socket.socket(), ("127.0.0.1", 0)),
-        "unix": _listening(socket.socket(socket.AF_UNIX), str(outside / "socket")),
-        "abstract": _listening(socket.socket(socket.AF_UNIX), f"\0smol-chat-canary-{os.getpid()}"),
-        "datagrams": _bound(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM), str(outside / "datagrams")),
-    }
-    sockets["udp"] = _bound(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), sockets["tcp"].getsockname())
-    library = ctypes.CDLL(None)
-    shared = [library.shmget(SHARED_KEY, 4096, _CREATE), library.msgget(SHARED_KEY, _CREATE)]
-    shared.append(library.semget(SHARED_KEY, 1, _CREATE))
-    yield Canaries(folder, process, sockets)
-    library.shmctl(shared[0], _REMOVE, None)
-    library.msgctl(shared[1], _REMOVE, None)
-    library.semctl(shared[2], 0, _REMOVE)
-    del os.environ["SMOL_CANARY"]
-    process.kill()
-    process.wait()
-    for each in sockets.values():
-        each.close()
-
-
-def _bound(made: socket.socket, address: tuple[str, int] | str) -> socket.socket:
-    made.bind(address)
-    made.setblocking(False)
-    return made
-
-
-def _listening(made: socket.socket, address: tuple[str, int] | str) -> socket.socket:
-    bound = _bound(made, address)
-    bound.listen()
-    return bound
-
-
-@asynccontextmanager
-async def bench(
-    canaries: Canaries, name: str, *, backend: Backend | None = None, layers: Layers | None = None
-) -> AsyncIterator[ToolWorkbench]:
-    workspace = canaries.folder / name
-    workspace.mkdir(exist_ok=True)
-    names = Names(
-        localhost=("127.0.0.1", "::1"),
-        mixed_test=("93.184.216.34", "127.0.0.1"),
-        internal_test=("10.0.0.1",),
-        rebinding_test=("127.0.0.1",),
-    )
-    made = ToolWorkbench(
-        workspace,
-        settings=lambda name, cls: _OWN.get(cls, cls()),  # type: ignore[arg-type]  # it is of that class
-        resolver=names,
-        timeout=10,
-        sandbox=ProcessSandbox(layers=layers),
-        shell=IsolatedShell(workspace, allow_unisolated=True, backends=None if backend is None else [backend]),
-    )
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-async def attack(made: ToolWorkbench, canaries: Canaries, tool: str, arguments: JsonObject) -> ToolResult:
-    """Run one call and see that it reached nothing."""
-    before = canaries.state()
-    result = await run_tool(the_tool(tool), arguments, made)
-    assert canaries.state() == before
-    told = f"{result.content}{result.full_content}{result.data}"
-    assert SECRET not in told
-    assert "REACHED" not in told
-    assert "Traceback" not in result.content or tool == "shell_command"
-    return result
-
-
-def filled(text: str, canaries: Canaries) -> str:
-    for name, value in canaries.places.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text.replace("{{", "{").replace("}}", "}")
+    with set_out(tmp_path_factory.mktemp("attacks")) as found:
+        yield found
 
 
 # --- shell commands -----------------------------------------------------------------------------
@@ -199,10 +95,10 @@ async def shell_bench(canaries: Canaries, backend: Backend) -> AsyncIterator[Too
 @pytest.mark.parametrize("name", SHELL)
 async def test_no_command_reaches_what_is_outside(name: str, canaries: Canaries, shell_bench: ToolWorkbench) -> None:
     socket_here = shell_bench.files.root / "socket"
-    waiting = _listening(socket.socket(socket.AF_UNIX), str(socket_here))
+    waiting = listening(socket.socket(socket.AF_UNIX), str(socket_here))
     try:
-        result = await attack(shell_bench, canaries, "shell_command", {"command": filled(SHELL[name], canaries)})
-        assert not _was_contacted(waiting)
+        result = await attack(shell_bench, canaries, "shell_command", filled_call({"command": SHELL[name]}, canaries))
+        assert not was_contacted(waiting)
     finally:
         waiting.close()
         subprocess.run(["rm", "-rf", *map(str, shell_bench.files.root.iterdir())], check=True)
@@ -211,11 +107,9 @@ async def test_no_command_reaches_what_is_outside(name: str, canaries: Canaries,
 
 @pytest.mark.parametrize("name", ENDLESS)
 async def test_every_command_comes_to_an_end(name: str, canaries: Canaries, shell_bench: ToolWorkbench) -> None:
-    command = ENDLESS[name].replace("{{", "{").replace("}}", "}")
-    result = await attack(shell_bench, canaries, "shell_command", {"command": command})
+    result = await attack(shell_bench, canaries, "shell_command", filled_call({"command": ENDLESS[name]}, canaries))
     subprocess.run(["rm", "-rf", *map(str, shell_bench.files.root.iterdir())], check=True)
     assert result.error is None or result.error.kind in ("timeout", "limit")
-    assert len(result.content.encode()) < 20_000
 
 
 # --- Python -------------------------------------------------------------------------------------
@@ -239,12 +133,12 @@ async def test_no_program_gets_out(name: str, canaries: Canaries, python_bench: 
     assert "ESCAPED" not in result.content.partition("line ")[0]
 
 
-@pytest.mark.parametrize("name", PYTHON_ENDLESS)
-async def test_every_program_comes_to_an_end(name: str, canaries: Canaries, python_bench: ToolWorkbench) -> None:
-    result = await attack(python_bench, canaries, "execute_python", {"code": PYTHON_ENDLESS[name]})
-    assert result.error is not None
-    assert result.error.kind in ("timeout", "limit", "failed")
-    assert len(result.content.encode()) < 20_000
+@pytest.mark.parametrize("names", _GROUPS, ids=lambda names: names[0])
+async def test_every_program_comes_to_an_end(names: list[str], canaries: Canaries, python_bench: ToolWorkbench) -> None:
+    calls = [attack(python_bench, canaries, "execute_python", {"code": PYTHON_ENDLESS[name]}) for name in names]
+    for name, result in zip(names, await asyncio.gather(*calls), strict=True):
+        assert result.error is not None, name
+        assert result.error.kind in ("timeout", "limit", "failed"), name
 
 
 # --- files, arithmetic, network, databases ------------------------------------------------------
@@ -253,20 +147,14 @@ async def test_every_program_comes_to_an_end(name: str, canaries: Canaries, pyth
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def other_bench(canaries: Canaries) -> AsyncIterator[ToolWorkbench]:
     async with bench(canaries, "files") as made:
-        root, outside = made.files.root, canaries.folder / "outside"
-        links = {"link-file": outside / "canary", "link-folder": outside, "chain": Path("link-file")}
-        links |= {"loop": Path("loop"), "link-proc": Path("/proc/self"), "link-device": Path("/dev/zero")}
-        for name, target in links.items():
-            (root / name).symlink_to(target)
-        os.mkfifo(root / "fifo")
-        with _bound(socket.socket(socket.AF_UNIX), str(root / "socket")):
+        with set_traps(made.files.root, canaries):
             yield made
 
 
 @pytest.mark.parametrize("name", FILES)
 async def test_no_path_leads_out(name: str, canaries: Canaries, other_bench: ToolWorkbench) -> None:
     tool, arguments = FILES[name]
-    given: JsonObject = {key: filled(str(value), canaries) for key, value in arguments.items()}
+    given = filled_call(arguments, canaries)
     result = await attack(other_bench, canaries, tool, given)
     if result.error is None:  # a name like any other, in the workspace
         assert (tool, given["path"]) == ("write_file", "~/canary")
@@ -283,20 +171,108 @@ async def test_no_calculation_runs_away(expression: str, canaries: Canaries, oth
 async def test_no_address_reaches_this_machine_or_its_networks(
     address: str, tool: str, canaries: Canaries, other_bench: ToolWorkbench
 ) -> None:
-    arguments: JsonObject = {"url": filled(address, canaries)}
-    result = await attack(
-        other_bench, canaries, tool, arguments | ({"method": "GET"} if tool == "http_request" else {})
-    )
+    arguments = filled_call({"url": address}, canaries)
+    if tool == "http_request":
+        arguments["method"] = "GET"
+    result = await attack(other_bench, canaries, tool, arguments)
     assert result.error is not None
     assert result.error.kind in ("blocked", "invalid_arguments", "unavailable", "failed")
 
 
-@pytest.mark.parametrize("statement", STATEMENTS)
+@pytest.mark.parametrize(
+    ("database", "statement"),
+    [*(("t.db", each) for each in STATEMENTS), *(("data.csv", each) for each in DATA_STATEMENTS)],
+)
 async def test_no_statement_reaches_another_file(
-    statement: str, canaries: Canaries, other_bench: ToolWorkbench
+    database: str, statement: str, canaries: Canaries, other_bench: ToolWorkbench
 ) -> None:
-    result = await attack(other_bench, canaries, "database_query", {"query": filled(statement, canaries)})
+    arguments = filled_call({"query": statement, "database": database}, canaries)
+    result = await attack(other_bench, canaries, "database_query", arguments)
     assert result.error is not None
+    assert result.error.kind != "not_found", "the database of the test is not there"
+
+
+# --- mails, events, zones, places, searches, texts ----------------------------------------------
+
+
+@pytest.mark.parametrize("name", MAILS)
+async def test_no_mail_says_more_than_it_seems(name: str, canaries: Canaries, other_bench: ToolWorkbench) -> None:
+    result = await attack(other_bench, canaries, "send_email", MAILS[name])
+    if result.error is not None:
+        assert result.error.kind in ("invalid_arguments", "limit", "blocked")
+        return
+    assert isinstance(result.data, dict)
+    draft = Path(str(result.data["draft"]))
+    for policy in (email.policy.compat32, email.policy.default):  # as old programs read it and as new ones do
+        read = email.message_from_bytes(draft.read_bytes(), policy=policy)
+        assert sorted(key.lower() for key in read) == sorted(set(map(str.lower, read.keys())))
+        assert {key.lower() for key in read} <= _HEADERS
+        assert not read.is_multipart()
+        assert "evil@example.net" not in " ".join(str(read[key]) for key in ("to", "cc", "from") if read[key])
+    assert b"\n.\r\n" not in draft.read_bytes()[:-5].replace(b"\r\n", b"\n\n")
+
+
+@pytest.mark.parametrize("name", EVENTS)
+async def test_no_event_says_more_than_it_seems(name: str, canaries: Canaries, other_bench: ToolWorkbench) -> None:
+    arguments = filled_call(EVENTS[name], canaries)
+    result = await attack(other_bench, canaries, "create_calendar_event", arguments)
+    if result.error is not None:
+        assert result.error.kind in ("invalid_arguments", "not_found", "limit", "blocked")
+        return
+    assert isinstance(result.data, dict)
+    read = icalendar.Calendar.from_ical(Path(str(result.data["file"])).read_bytes())
+    (event,) = read.walk("VEVENT")
+    assert set(event.keys()) <= _PROPERTIES
+    assert [part.name for part in event.subcomponents] == ["VALARM"] * ("reminder_minutes" in arguments)
+    assert str(event["SUMMARY"]) == str(arguments["title"])
+    assert list(getattr(event.get("LOCATION"), "params", {})) == []
+
+
+_BY_ARGUMENT = {
+    "get_current_datetime": ZONES,
+    "get_weather": PLACES,
+    "web_search": QUERIES,
+    "translate": TEXTS,
+}
+
+
+@pytest.mark.parametrize(("tool", "name"), [(tool, name) for tool, calls in _BY_ARGUMENT.items() for name in calls])
+async def test_no_argument_leads_anywhere(tool: str, name: str, canaries: Canaries, other_bench: ToolWorkbench) -> None:
+    result = await attack(other_bench, canaries, tool, filled_call(_BY_ARGUMENT[tool][name], canaries))
+    if tool != "translate":  # a text to be translated is only a text, whatever it says
+        assert result.error is not None
+    if result.error is not None:
+        assert result.error.kind in ("invalid_arguments", "limit", "not_found", "unavailable")
+
+
+# --- servers that attack ------------------------------------------------------------------------
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def hostile() -> AsyncIterator[Hostile]:
+    made = Hostile(Reply())
+    async with hostile_server(made):
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def asking_bench(canaries: Canaries, hostile: Hostile) -> AsyncIterator[ToolWorkbench]:
+    async with bench(canaries, "asking", hostile=hostile) as made:
+        yield made
+
+
+@pytest.mark.parametrize("tool", ASKING)
+@pytest.mark.parametrize("name", REPLIES)
+async def test_no_answer_leads_anywhere_or_never_ends(
+    name: str, tool: str, canaries: Canaries, hostile: Hostile, asking_bench: ToolWorkbench
+) -> None:
+    hostile.reply = filled_reply(REPLIES[name], canaries)
+    result = await attack(asking_bench, canaries, tool, ASKING[tool])
+    assert hostile.addresses == {PUBLIC}
+    if tool in ("get_webpage", "http_request") and name in _ANSWERS:
+        return
+    assert result.error is not None
+    assert result.error.kind in ("blocked", "invalid_arguments", "failed", "limit", "not_found", "unavailable")
 
 
 # --- that these are attacks ---------------------------------------------------------------------
@@ -318,7 +294,7 @@ async def test_attacks_work_where_nothing_stops_them(canaries: Canaries, tmp_pat
     workspace.mkdir()
     shell = IsolatedShell(workspace, allow_unisolated=True, backends=[Limited()])
     reached = []
-    with _listening(socket.socket(), ("127.0.0.1", 0)) as tcp:
+    with listening(socket.socket(), ("127.0.0.1", 0)) as tcp:
         places = {"outside": str(outside), "port": str(tcp.getsockname()[1])}
         for name in _PROVEN:
             (outside / "canary").write_text(f"echo {SECRET}\n")
