@@ -223,6 +223,7 @@ def _add_history(commands: Commands[Parser]) -> None:
     show = _command(actions, "show", "print a conversation")
     show.add_argument("id", metavar="ID")
     show.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning too")
+    show.add_argument("--all", action="store_true", help="print the turns of all branches, not of the open one only")
     _add_json(show)
     remove = _command(actions, "rm", "remove conversations for good")
     remove.add_argument("ids", metavar="ID", nargs="+")

@@ -11,8 +11,8 @@ from smol_chat.agent.session import Session
 from smol_chat.events import TurnEvent
 
 if TYPE_CHECKING:  # sqlite costs start-up time
-    from smol_chat.journal import Journal
     from smol_chat.journal.recording import Turn
+    from smol_chat.journal.store import BranchEnd, Journal
 
 
 class Version(NamedTuple):
@@ -112,6 +112,14 @@ class Conversation:
         self.session.go_to(branch.events)
         self.past, self._turns = branch.events, branch.turns
         return [one.id for one in branch.turns].index(turn)
+
+    async def branches(self) -> list[BranchEnd]:
+        """Return the ends of all branches, the latest first.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        return await asyncio.to_thread(self._journal.branch_ends, self.id)
 
 
 def _version(turn: int | None, siblings: list[int]) -> Version:

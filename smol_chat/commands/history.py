@@ -81,17 +81,48 @@ def _iso(seconds: float) -> str:
 
 
 def _show(journal: Journal, arguments: argparse.Namespace) -> int:
-    events = journal.events(journal.find(arguments.id))
+    conversation = journal.find(arguments.id)
+    if arguments.all:
+        return _show_all(journal, conversation, arguments)
+    events = journal.events(conversation)
     if arguments.json:
-        for event in events:
-            for value in json_objects(event, with_text=True):
-                print(json_line(value))
-        return 0
-    text = "\n\n".join(paragraphs(events, show_reasoning=arguments.show_reasoning)) + "\n"
+        _print_events(events)
+    else:
+        _print_text(paragraphs(events, show_reasoning=arguments.show_reasoning))
+    return 0
+
+
+def _show_all(journal: Journal, conversation: str, arguments: argparse.Namespace) -> int:
+    """Print every turn, below a line or behind an object that says where in the tree it stands."""
+    tree = journal.tree(conversation)
+    shown = set(tree.path(tree.active))
+    for turn in journal.turns(conversation):
+        siblings = tree.siblings(turn.id)
+        version, versions = siblings.index(turn.id) + 1, len(siblings)
+        if arguments.json:
+            where: JsonObject = {"turn": turn.id, "parent": turn.parent, "open": turn.id in shown}
+            print(json_line({"type": "turn", **where, "version": version, "versions": versions}))
+            _print_events(turn.events)
+            continue
+        follows = f"follows {turn.parent}" if turn.parent is not None else "begins the conversation"
+        which = f", version {version} of {versions}" if versions > 1 else ""
+        heading = f"--- turn {turn.id}, {follows}{which}{', open' if turn.id in shown else ''}"
+        _print_text([heading, *paragraphs(turn.events, show_reasoning=arguments.show_reasoning)])
+        print()
+    return 0
+
+
+def _print_events(events: Iterable[TurnEvent]) -> None:
+    for event in events:
+        for value in json_objects(event, with_text=True):
+            print(json_line(value))
+
+
+def _print_text(parts: list[str]) -> None:
+    text = "\n\n".join(parts) + "\n"
     if sys.stdout.isatty():
         text = visible(text, prose=True)
     sys.stdout.write(text.encode("utf-8", "replace").decode())
-    return 0
 
 
 def _remove(journal: Journal, prefixes: Iterable[str]) -> int:

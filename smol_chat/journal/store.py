@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from smol_chat.errors import JournalError, UsageError
 from smol_chat.events import (
+    ContentDelta,
     Decided,
     Notice,
     ToolCallProposed,
@@ -59,7 +60,15 @@ _BRANCH = """
     SELECT turn, kind, body FROM branch JOIN events ON turn = branch.id ORDER BY turn, events.id"""
 """All events of a branch, given its last turn."""
 
+_TURN = "SELECT turn, kind, body FROM events WHERE turn = ? ORDER BY id"
+
 _CALLS = "SELECT count(*) FROM events JOIN turns ON turns.id = turn WHERE conversation = ? AND kind = 'tool_call'"
+
+_ENDS = """
+    SELECT started,
+        (SELECT body FROM events WHERE turn = turns.id AND kind = 'turn_started' ORDER BY events.id LIMIT 1),
+        (SELECT body FROM events WHERE turn = turns.id AND kind = 'content' ORDER BY events.id LIMIT 1)
+    FROM turns WHERE id = ?"""
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -89,6 +98,29 @@ class Branch:
     events: list[TurnEvent] = field(default_factory=list)
     calls_made: int = 0
     """How many calls all branches have proposed; 0 where there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class BranchEnd:
+    """The last turn of a branch. `started` is in seconds since 1970; `length` counts the branch's turns."""
+
+    turn: int
+    started: float
+    length: int
+    question: str
+    answer: str
+    """How the answer begins; empty where there is none."""
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTurn:
+    """One turn. `parent` is the one it follows; `started` is in seconds since 1970."""
+
+    id: int
+    parent: int | None
+    started: float
+    events: list[TurnEvent]
 
 
 class Journal:
@@ -194,6 +226,21 @@ class Journal:
             rows = reader.execute(_BRANCH, (leaf,)).fetchall()
         return list(coalesced(_ended_turns(rows)))
 
+    def turns(self, conversation: str) -> Iterator[StoredTurn]:
+        """Return all turns of a conversation one by one, in the order they were begun, those of every branch.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        tree = self.tree(conversation)
+        for turn in tree:
+            with self._read() as reader:
+                rows = reader.execute(_TURN, (turn,)).fetchall()
+                started = reader.execute("SELECT started FROM turns WHERE id = ?", (turn,)).fetchone()
+            if started is None:  # deleted meanwhile
+                return
+            yield StoredTurn(turn, tree.parent(turn), started[0], list(coalesced(_ended_turns(rows))))
+
     def tree(self, conversation: str) -> Tree:
         """Return which turn of a conversation follows which.
 
@@ -226,6 +273,20 @@ class Journal:
                 (calls_made,) = connection.execute(_CALLS, (conversation,)).fetchone()
         turns = [Turn(conversation, id=number) for number in path]
         return Branch(turns, self.events(conversation, leaf), calls_made)
+
+    def branch_ends(self, conversation: str, limit: int = 500) -> list[BranchEnd]:
+        """Return the last turns of all branches, the latest first.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        tree = self.tree(conversation)
+        with self._read() as reader:
+            rows = [(leaf, *reader.execute(_ENDS, (leaf,)).fetchone()) for leaf in tree.leaves()[:limit]]
+        return [
+            BranchEnd(leaf, started, len(tree.path(leaf)), _text(question), _text(answer), leaf == tree.active)
+            for leaf, started, question, answer in rows
+        ]
 
     def conversations(self, limit: int = 100) -> list[ConversationSummary]:
         """Return the conversations used last, the latest first, those that are pinned before all others.
@@ -320,6 +381,12 @@ def _ended_turns(rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
         yield event
     if open_turn is not None:
         yield INTERRUPTED
+
+
+def _text(body: str | None) -> str:
+    """Return the text of a stored message."""
+    event = decode("content", body) if body is not None else None
+    return event.text if isinstance(event, ContentDelta) else ""
 
 
 def _unusable(path: Path, error: Exception) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 
 class Tree:
@@ -29,6 +29,13 @@ class Tree:
 
     def __contains__(self, turn: int) -> bool:
         return turn in self._parents
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._parents)
+
+    def parent(self, turn: int) -> int | None:
+        """Return the turn that a turn follows; None where it begins the conversation."""
+        return self._parents[turn]
 
     def path(self, leaf: int | None) -> list[int]:
         """Return the turns from the beginning to this one."""

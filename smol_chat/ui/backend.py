@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from smol_chat.agent.consent import Approver
+from smol_chat.agent.conversation import Version
 from smol_chat.config import Settings
 from smol_chat.engine.base import EngineInfo
 from smol_chat.events import TurnEvent
 from smol_chat.paths import DataPaths
 
 if TYPE_CHECKING:  # their modules cost start-up time
-    from smol_chat.journal.store import ConversationSummary
+    from smol_chat.journal.store import BranchEnd, ConversationSummary
     from smol_chat.models.discover import InstalledModel
     from smol_chat.tools.context import ToolWorkbench
     from smol_chat.tools.registry import ToolRegistry
@@ -59,6 +60,42 @@ class OpenConversation(Protocol):
 
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""
+        ...
+
+    def rewind(self, turns: int) -> None:
+        """Go on from where the branch had so many turns; what came after stays in the history."""
+        ...
+
+    async def versions(self) -> list[Version]:
+        """Return for each turn of the branch which of its alternatives it is.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        ...
+
+    async def walk(self, position: int, step: int) -> bool:
+        """Change to the branch of a turn's next (1) or previous (-1) alternative; tell whether there is one.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        ...
+
+    async def show(self, turn: int) -> int:
+        """Change to the branch through a turn of the history, and return the turn's position in it.
+
+        Raises:
+            JournalError: the history cannot be read, or has no such turn any more.
+        """
+        ...
+
+    async def branches(self) -> list[BranchEnd]:
+        """Return the ends of all branches, the latest first.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
         ...
 
 

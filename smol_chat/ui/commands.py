@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smol_chat.ui import view_commands  # noqa: F401  its commands join the list
+from smol_chat.ui import history_commands, view_commands  # noqa: F401  their commands join the list
 from smol_chat.ui.command_list import COMMANDS, CommandProblem, command
 
 if TYPE_CHECKING:  # the screen imports this module

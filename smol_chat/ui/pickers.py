@@ -33,6 +33,25 @@ async def pick_conversation(chat: ChatScreen) -> None:
     chat.app.push_screen(PickerScreen("Conversations", rows, empty="No conversation is stored that fits."), opened)
 
 
+async def pick_branch(chat: ChatScreen) -> None:
+    """Let the user go to another branch of the conversation."""
+    ends = await chat.conversation.branches() if chat.conversation is not None else []
+    rows = [
+        Row(
+            str(end.turn),
+            f"{end.question} → {end.answer}" if end.answer else end.question,
+            f"{'open · ' if end.is_open else ''}{_date(end.started)} · {_count(end.length, 'turn')}",
+        )
+        for end in ends
+    ]
+
+    def chosen(turn: str | None) -> None:
+        if turn is not None:
+            chat.run_worker(chat.show_turn(int(turn)), group="command")
+
+    chat.app.push_screen(PickerScreen("Branches", rows, empty="This conversation has no turn yet."), chosen)
+
+
 def pick_model(chat: ChatScreen) -> None:
     """Let the user choose one of the models on this machine."""
     rows = [

@@ -42,6 +42,12 @@ class MessageQueue(Static):
         self._held = False
         self._paint()
 
+    def add_first(self, text: str) -> None:
+        """Put a message before all others; sending again is wanted now."""
+        self._waiting.appendleft(text)
+        self._held = False
+        self._paint()
+
     def next(self) -> str | None:
         """Take the first message, unless the queue is held."""
         if self._held or not self._waiting:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
 
 from smol_chat.commands.history import paragraphs
 from smol_chat.events import (
@@ -23,6 +26,7 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
+from smol_chat.journal import Journal
 from smol_chat.messages import Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.tools.egress import Caller, Egress, Ledger
 from support.program import Program
@@ -158,3 +162,44 @@ def test_a_write_that_was_changed_since_is_not_taken_back(program: Program) -> N
     run = program("history", "undo")
     assert (run.returncode, file.read_text()) == (1, "mine")
     assert "has changed since it was written" in run.stderr
+
+
+def test_all_branches_are_shown_with_where_they_stand(program: Program) -> None:
+    program.data_dir.mkdir()
+    with closing(Journal.open(program.data_dir / "history.db")) as journal:
+        asyncio.run(_branched(journal))
+    shown = program("history", "show", "c").stdout
+    assert "> first, better" in shown and "> second" not in shown
+    every = program("history", "show", "c", "--all").stdout
+    assert [line for line in every.split("\n") if line.startswith(("---", ">"))] == [
+        "--- turn 1, begins the conversation, version 1 of 2",
+        "> first",
+        "--- turn 2, follows 1",
+        "> second",
+        "--- turn 3, begins the conversation, version 2 of 2, open",
+        "> first, better",
+    ]
+    lines = [json.loads(line) for line in program("history", "show", "c", "--all", "--json").stdout.splitlines()]
+    assert [line for line in lines if line["type"] == "turn"] == [
+        {"type": "turn", "turn": 1, "parent": None, "open": False, "version": 1, "versions": 2},
+        {"type": "turn", "turn": 2, "parent": 1, "open": False, "version": 1, "versions": 1},
+        {"type": "turn", "turn": 3, "parent": None, "open": True, "version": 2, "versions": 2},
+    ]
+    assert [line["text"] for line in lines if line["type"] == "turn_started"] == ["first", "second", "first, better"]
+
+
+async def _branched(journal: Journal) -> None:
+    first = journal.turn("c", None)
+    for text, turn in (
+        ("first", first),
+        ("second", journal.turn("c", first)),
+        ("first, better", journal.turn("c", None)),
+    ):
+        async with aclosing(journal.record("c", _turn(text), turn)) as events:
+            async for _ in events:
+                pass
+
+
+async def _turn(text: str) -> AsyncGenerator[TurnEvent, None]:
+    yield TurnStarted("c", text)
+    yield TurnFinished("stop", Usage(), Timings())

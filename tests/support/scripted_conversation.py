@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union, cast
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
+from smol_chat.agent.conversation import Version
 from smol_chat.config import Settings, Where
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError, UsageError
@@ -22,7 +23,7 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.journal.store import ConversationSummary
+from smol_chat.journal.store import BranchEnd, ConversationSummary
 from smol_chat.messages import JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.models.discover import InstalledModel
 from smol_chat.paths import DataPaths
@@ -31,6 +32,7 @@ from smol_chat.tools.files import WorkspaceFiles
 from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.spec import Effect, Preview
 from smol_chat.tools.undo import UndoStore
+from smol_chat.ui.backend import OpenConversation
 
 if TYPE_CHECKING:
     from smol_chat.tools.context import ToolWorkbench
@@ -88,6 +90,7 @@ class ScriptedConversation:
         self.tools_on = True
         self.tool_choice = "auto"
         self.sent: list[str] = []
+        self.rewound: list[int] = []
         self.warmed = 0
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
@@ -109,6 +112,21 @@ class ScriptedConversation:
 
     async def cancel(self) -> None:
         self._cancelled.set()
+
+    def rewind(self, turns: int) -> None:
+        self.rewound.append(turns)
+
+    async def versions(self) -> list[Version]:
+        return []
+
+    async def walk(self, position: int, step: int) -> bool:
+        return False
+
+    async def show(self, turn: int) -> int:
+        return 0
+
+    async def branches(self) -> list[BranchEnd]:
+        return []
 
     async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
         assert self._scripts, "the script has run out"
@@ -243,7 +261,7 @@ class ScriptedBackend:
     def conversations(self) -> list[ConversationSummary]:
         return self.stored
 
-    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> ScriptedConversation:
+    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:
         self.opened.append(conversation_id)
         self.conversation.approver = approver
         return self.conversation

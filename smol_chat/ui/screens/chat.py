@@ -19,6 +19,7 @@ from smol_chat.errors import SmolChatError
 from smol_chat.events import Decided, Notice, ToolFinished, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.ui import commands
 from smol_chat.ui.backend import Backend, OpenConversation
+from smol_chat.ui.branches import Branches
 from smol_chat.ui.command_list import CommandProblem, is_command, matching
 from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.approver import CardApprover
@@ -83,6 +84,7 @@ class ChatScreen(Screen[None]):
         self._dock = ApprovalDock(keystrokes)
         self._queue = MessageQueue()
         self._hints = CommandHints()
+        self.branches = Branches(self)
         self._composer = Composer(InputHistory(backend.paths.root / "input_history.jsonl"))
         self._status = StatusLine(clock)
 
@@ -92,6 +94,7 @@ class ChatScreen(Screen[None]):
         yield self.transcript
         yield self._dock
         yield self._queue
+        yield self.branches
         yield self._hints
         yield self._composer
         yield self._status
@@ -106,6 +109,21 @@ class ChatScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Let a card know how much room there is."""
         self._dock.fit(event.size.height)
+
+    @property
+    def conversation(self) -> OpenConversation | None:
+        """The conversation that is shown; None while one is being opened."""
+        return self._conversation
+
+    @property
+    def composer(self) -> Composer:
+        """Where the user writes."""
+        return self._composer
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a turn is running."""
+        return self._turns.running
 
     # --- model and conversation -----------------------------------------------------------------
 
@@ -148,11 +166,13 @@ class ChatScreen(Screen[None]):
 
     async def _open(self, conversation_id: str | None) -> None:
         self._conversation = None
+        self.branches.leave()
         conversation = await self.backend.open_conversation(self._approver, conversation_id)
         self.transcript.clear()
         if conversation.past:
             self.transcript.load(conversation.past)
         self._conversation = conversation
+        await self.branches.refresh_versions()
         self._has_turns = bool(conversation.past)
         self._topbar.show_sandbox(await asyncio.to_thread(self.backend.workbench().isolation))
         self.show_egress()
@@ -205,7 +225,37 @@ class ChatScreen(Screen[None]):
             self._turns.begin(self._conversation)
             self.run_worker(self._run_turn(text), group="turn")
         else:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Have the model read what the next turn will begin with."""
+        if self._conversation is not None and self._engine is not None:
             self.run_worker(self._conversation.warm(), group="warm", exclusive=True)
+
+    async def rewind(self, turns: int) -> None:
+        """Go back to where the conversation had so many turns; what is running is ended, what came after is kept."""
+        self._queue.hold()
+        await self.wind_down()
+        if self._conversation is not None:
+            self._conversation.rewind(turns)
+            self.transcript.rewind(turns)
+
+    def send_first(self, text: str) -> None:
+        """Send a message before those that wait."""
+        self._queue.add_first(text)
+        self._advance()
+
+    async def show_turn(self, turn: int) -> None:
+        """Show the branch through a turn of this conversation, at that turn."""
+        await self.wind_down()
+        try:
+            await self.branches.show(turn)
+        except SmolChatError as error:
+            self.say(error.message)
+
+    def on_transcript_branch_wanted(self, event: Transcript.BranchWanted) -> None:
+        """Edit a message, have it answered again, or show another version of it."""
+        self.run_worker(self.branches.act(event.act, event.position), group="command")
 
     async def _run_turn(self, text: str) -> None:
         await self._turns.run(text)
@@ -217,6 +267,7 @@ class ChatScreen(Screen[None]):
         match event:
             case TurnStarted():
                 self._has_turns = True
+                self.run_worker(self.branches.refresh_versions(), group="versions", exclusive=True)
             case Decided(call_id=call_id):
                 self._approver.withdraw(call_id)
             case ToolFinished(result):
@@ -313,6 +364,9 @@ class ChatScreen(Screen[None]):
         if is_command(event.text):
             self.run_command_line(event.text)
             return
+        if self.branches.editing:
+            self.run_worker(self.branches.send(event.text), group="command")
+            return
         self._queue.add(event.text)
         self._composer.recallable = True
         self._advance()
@@ -354,6 +408,8 @@ class ChatScreen(Screen[None]):
             self._composer.choosing = False
         elif self._search is not None and self._search.is_open:
             self._search.close()
+        elif self.branches.leave():
+            pass  # nothing is edited any more
         elif self._turns.running:
             self._status.show_activity("stopping")
             self.run_worker(self._turns.cancel(), group="stop")

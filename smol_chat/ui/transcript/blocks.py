@@ -14,6 +14,8 @@ from smol_chat.ui.transcript.pieces import Piece, TextStream, chunks, measure
 
 WINDOW = 6
 """Rows of reasoning that are shown while it streams."""
+VERSION = "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK} {}/{} \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"
+"""What is below a message that has other versions; a click on either half goes to the next one there."""
 _TAIL = 4_000
 """Characters of reasoning the window is made from."""
 
@@ -43,10 +45,11 @@ class Block(ABC):
 
 
 class UserBlock(Block):
-    """What the user sent."""
+    """What the user sent; where there are other versions of it, which one this is."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, version: tuple[int, int] = (1, 1)) -> None:
         self._text = text
+        self._version = version
         self._pieces: list[Piece] = []
 
     def pieces(self) -> Sequence[Piece]:
@@ -56,7 +59,23 @@ class UserBlock(Block):
                 label = None if number else Span("you", "you")
                 make = partial(_plain, chunk, "user")
                 self._pieces.append(Piece(self, make, size=measure(chunk), gap=not number, label=label))
+            number, total = self._version
+            if total > 1:
+                self._pieces.append(Piece(self, partial(_plain, VERSION.format(number, total), "muted")))
         return self._pieces
+
+    def show_version(self, number: int, total: int) -> None:
+        """Say which of how many versions this is, counted from 1."""
+        self._version = number, total
+        self._pieces = []
+
+    def step_at(self, piece: Piece, column: int) -> int:
+        """Return what a click there means: -1 the version before, 1 the next one, 0 nothing."""
+        number, total = self._version
+        if total == 1 or piece is not self._pieces[-1]:
+            return 0
+        width = len(VERSION.format(number, total))
+        return -1 if 0 <= column < width // 2 else 1 if column < width else 0
 
     def copy_text(self) -> str:
         """Return what was sent."""

@@ -60,7 +60,11 @@ class Document:
 
     def load(self, turns: Sequence[Sequence[TurnEvent]], *, unfolded: bool) -> None:
         """Show stored turns instead of what was there; nothing is built yet."""
-        self.turns = [Turn(events, unfolded=unfolded) for events in turns]
+        self.load_turns([Turn(events, unfolded=unfolded) for events in turns])
+
+    def load_turns(self, turns: list[Turn]) -> None:
+        """Show these turns."""
+        self.turns = turns
         self._kept.clear()
         self._kept_lines = 0
         self.set_width(self.width)
@@ -69,6 +73,14 @@ class Document:
         """Add a turn at the end."""
         self.turns.append(turn)
         self._heights.append(turn.height(self.width))
+
+    def truncate(self, turn: int) -> None:
+        """Leave out a turn and all after it."""
+        self.load_turns(self.turns[:turn])
+
+    def messages(self) -> list[int]:
+        """Return for each message of the user the number of its turn."""
+        return [number for number, turn in enumerate(self.turns) if turn.begins]
 
     def update(self, turn: int) -> None:
         """Take note that a turn changed."""

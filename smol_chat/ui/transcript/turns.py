@@ -65,6 +65,7 @@ class Turn:
         """Whether new reasoning blocks begin unfolded."""
         self.keeps_windows = False
         """Whether reasoning that ends keeps its window, because somebody reads and nothing may move."""
+        self._version = (1, 1)
         self._events = events
         self._blocks: list[Block] = []
         self._calls: dict[str, CallBlock] = {}
@@ -79,6 +80,31 @@ class Turn:
     def is_built(self) -> bool:
         """Whether the blocks exist."""
         return self._events is None
+
+    @property
+    def begins(self) -> bool:
+        """Whether it begins with a message of the user, and is not only something said beside the conversation."""
+        if self._events is not None:
+            return isinstance(self._events[0], TurnStarted)
+        return bool(self._blocks) and isinstance(self._blocks[0], UserBlock)
+
+    @property
+    def message(self) -> UserBlock | None:
+        """What the user sent; builds the blocks."""
+        first = self.blocks[0] if self.blocks else None
+        return first if isinstance(first, UserBlock) else None
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Which of how many versions of the message this is, counted from 1."""
+        return self._version
+
+    @version.setter
+    def version(self, version: tuple[int, int]) -> None:
+        self._version = version
+        if self._events is None and (message := self.message):
+            message.show_version(*version)
+            self.invalidate()
 
     @property
     def blocks(self) -> list[Block]:
@@ -205,7 +231,7 @@ class Turn:
     ) -> None:
         match event:
             case TurnStarted():
-                self._add(UserBlock(event.text))
+                self._add(UserBlock(event.text, self._version))
             case RoundStarted():
                 self._settle()
             case TurnResumed():

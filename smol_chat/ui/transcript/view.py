@@ -21,7 +21,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
-from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock
+from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock, UserBlock
 from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
 from smol_chat.ui.transcript.finding import Finder, Found, Hit, ranges
 from smol_chat.ui.transcript.lines import Line
@@ -43,6 +43,7 @@ _DUTY = 6
 _REASONING_SEARCH = 40
 """Blocks that are looked at for the nearest reasoning."""
 
+BranchAct = Literal["edit", "regenerate", "branch", "earlier", "later"]
 CopyKind = Literal["last answer", "last code", "block under cursor"]
 
 
@@ -54,6 +55,11 @@ class Transcript(ScrollView, can_focus=True):
         Binding("k,alt+up", "jump(-1)", "Previous message", show=False),
         Binding("enter", "fold", "Fold or unfold; while finding: next match", show=False),
         Binding("c", "copy", "Copy", show=False),
+        Binding("e", "branch('edit')", "Edit the message and send it again", show=False),
+        Binding("r", "branch('regenerate')", "Answer the message again", show=False),
+        Binding("b", "branch('branch')", "Go on from here, on a branch of its own", show=False),
+        Binding("left", "branch('earlier')", "The version of the message before this one", show=False),
+        Binding("right", "branch('later')", "The next version of the message", show=False),
         Binding("slash", "screen.find", "Find words in the conversation", show=False),
         Binding("n", "find_step(1)", "Next match of what was found", show=False),
         Binding("N", "find_step(-1)", "Previous match", show=False),
@@ -88,6 +94,14 @@ class Transcript(ScrollView, can_focus=True):
 
         def __init__(self, text: str) -> None:
             self.text = text
+            super().__init__()
+
+    class BranchWanted(Message):
+        """The user wants other words to follow: `position` is the number of the message, from 0."""
+
+        def __init__(self, act: BranchAct, position: int) -> None:
+            self.act: BranchAct = act
+            self.position = position
             super().__init__()
 
     def __init__(self, *, paints_per_second: int = 12, id: str | None = None, classes: str | None = None) -> None:
@@ -196,6 +210,55 @@ class Transcript(ScrollView, can_focus=True):
         """Go to the end and stay there."""
         self.following = True
         self._lay_out()
+
+    # --- messages and their versions ----------------------------------------------------------
+
+    @property
+    def position(self) -> int | None:
+        """Number, from 0, of the message that the cursor is on or after; of the last one without a cursor."""
+        messages = self._document.messages()
+        if self._cursor is not None:
+            messages = [turn for turn in messages if turn <= self._cursor.turn]
+        return len(messages) - 1 if messages else None
+
+    def message_text(self, position: int) -> str | None:
+        """Return what was sent as a message, None where there is no such message."""
+        messages = self._document.messages()
+        if not 0 <= position < len(messages):
+            return None
+        message = self._document.turns[messages[position]].message
+        return message.copy_text() if message else None
+
+    def rewind(self, messages: int) -> None:
+        """Show only the first messages and what followed them."""
+        turns = self._document.messages()
+        self.find("")
+        if messages < len(turns):
+            self._document.truncate(turns[messages])
+        self._cursor = None
+        self._view.reset()
+        self.follow_end()
+        self.flush()
+
+    def show_versions(self, versions: Sequence[tuple[int, int]]) -> None:
+        """Say at each message which of how many versions it is."""
+        for number, version in zip(self._document.messages(), versions, strict=False):
+            turn = self._document.turns[number]
+            if turn.version != version:
+                turn.version = version
+                self._document.update(number)
+        self._lay_out()
+
+    def reveal_message(self, position: int) -> None:
+        """Put the cursor on a message and bring it into view."""
+        messages = self._document.messages()
+        if position < len(messages):
+            self._put_cursor(Place(messages[position], 0, 0, 0))
+
+    def action_branch(self, act: BranchAct) -> None:
+        """Ask for another branch from the message under the cursor."""
+        if (position := self.position) is not None:
+            self.post_message(self.BranchWanted(act, position))
 
     # --- finding ----------------------------------------------------------------------------
 
@@ -446,7 +509,10 @@ class Transcript(ScrollView, can_focus=True):
             return
         row = self._view.rows[event.y]
         self._cursor = row.place
-        if row.piece.toggles and row.line is not None and event.chain == 1 and self.text_selection is None:
+        block = row.piece.block
+        if isinstance(block, UserBlock) and (step := block.step_at(row.piece, event.x - MARGIN)):
+            self.action_branch("earlier" if step < 0 else "later")
+        elif row.piece.toggles and row.line is not None and event.chain == 1 and self.text_selection is None:
             self._toggle(row.place)
         else:
             self.refresh()
@@ -467,10 +533,12 @@ class Transcript(ScrollView, can_focus=True):
             target: Place | None = self._view.rows[-1 if step < 0 else 0].place
         else:
             target = self._document.starts(self._cursor, step)
-        if target is None:
-            return
-        self._cursor = Place(target.turn, target.block, 0, 0)
-        self.following = self._view.reveal(self._cursor)
+        if target is not None:
+            self._put_cursor(Place(target.turn, target.block, 0, 0))
+
+    def _put_cursor(self, place: Place) -> None:
+        self._cursor = place
+        self.following = self._view.reveal(place)
         self._lay_out()
         self.refresh()
 
