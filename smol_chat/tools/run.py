@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from smol_chat.errors import SmolChatError, ToolError
-from smol_chat.messages import JsonObject, ToolFailure, ToolResult
+from smol_chat.messages import JsonObject, Origin, ToolFailure, ToolResult
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.context import ToolContext, ToolWorkbench
 from smol_chat.tools.earlier import EarlierResults, in_lines, pointer
@@ -17,6 +17,14 @@ from smol_chat.tools.egress import Caller
 from smol_chat.tools.spec import Effect, Preview, Tool, ToolOutput
 
 _log = logging.getLogger(__name__)
+
+_ORIGINS = {
+    Effect.READ: Origin.FILE,
+    Effect.NETWORK: Origin.WEB,
+    Effect.SEND: Origin.WEB,
+    Effect.EXECUTE: Origin.PROGRAM,
+}
+"""Where the words of a tool come from that does not tell, and of one that fails: they may quote what it read."""
 
 _GRACE = 2.0
 """Seconds a cancelled tool has to clean up after itself."""
@@ -40,12 +48,13 @@ async def run_tool(
     context = workbench.context(
         tool, progress=progress, caller=Caller(tool.name, call_id, conversation), earlier=earlier
     )
-    result = ToolResult(call_id, tool.name)
+    result = ToolResult(call_id, tool.name, origin=_ORIGINS.get(tool.effect, Origin.LOCAL))
     try:
         output = await _run(tool, arguments, context, tool.timeout or workbench.timeout)
         shown = capped(output.content, workbench.result_limit, call_id=call_id if earlier else "")
         whole = output.content if shown != output.content else None
-        result = replace(result, content=shown, data=output.data, origin=output.origin, full_content=whole)
+        origin = result.origin if output.origin is Origin.LOCAL else output.origin
+        result = replace(result, content=shown, data=output.data, origin=origin, full_content=whole)
     except ToolError as error:
         result = _failed(result, ToolFailure(error.kind, error.message), workbench.result_limit)
     except SmolChatError as error:  # a setting of the tool or the network that cannot be used
