@@ -7,13 +7,16 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.limits import TurnLimits
-from smol_chat.agent.policy import Rules
+from smol_chat.agent.policy import Rules, for_tools
+from smol_chat.agent.policy_file import append_rule, check_tools, load_policy
+from smol_chat.agent.project_rules import ProjectRules, project_rules
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.agent.toolbox import RegistryToolbox
 from smol_chat.config import Settings, load_settings, write_setting
@@ -310,6 +313,36 @@ class Assembly:
         async with self._completing:  # an engine does one generation at a time
             return await complete(self.engine, system, text, max_tokens=max_tokens)
 
+    # --- rules ----------------------------------------------------------------------------------
+
+    def project_rules(self) -> ProjectRules:
+        """Return the rules that lie in the workspace; they count only where the user trusts them.
+
+        Raises:
+            ConfigError: they, or what is trusted, cannot be read.
+        """
+        return project_rules(self.workspace, self.paths.trusted_folders)
+
+    def rules_notice(self) -> str:
+        """Return what to say of rules in the workspace that do not count; empty where there are none."""
+        return self.project_rules().notice
+
+    def rules(self) -> Rules:
+        """Return the rules on what tools may do: those of the settings, of the policy file and of the workspace.
+
+        Raises:
+            ConfigError: a file of them cannot be used, or names a tool that does not exist.
+        """
+        approval = self.settings.approval
+        own = (
+            *for_tools("allow", approval.allow, "approval.allow"),
+            *for_tools("deny", approval.deny, "approval.deny"),
+            *load_policy(self.paths.policy_file),
+        )
+        rules = Rules(own=own, project=self.project_rules().rules)
+        check_tools((*rules.own, *rules.project), {*self.registry().names(), *self.settings.tools.disabled})
+        return rules
+
     # --- conversations --------------------------------------------------------------------------
 
     def journal(self) -> Journal:
@@ -339,6 +372,7 @@ class Assembly:
         from smol_chat.journal.store import Branch  # late: start-up (sqlite)
 
         registry, journal = await asyncio.to_thread(lambda: (self.registry(), self.journal()))
+        options = await asyncio.to_thread(self._session_options, choices or TurnChoices())
         if conversation_id is None:
             conversation_id, branch = journal.create(self.model_name), Branch()
         else:
@@ -350,7 +384,7 @@ class Assembly:
             engine=self.engine,
             toolbox=toolbox,
             approver=approver,
-            options=self._session_options(choices or TurnChoices()),
+            options=options,
             past=branch.events,
             calls_made=branch.calls_made,
         )
@@ -373,11 +407,8 @@ class Assembly:
                 max_tokens=sampling.max_tokens or None,
             ),
             limits=TurnLimits(choices.max_rounds or turn.max_rounds, turn.max_calls, turn.repeat_limit),
-            rules=Rules(
-                allow=frozenset(settings.approval.allow),
-                deny=frozenset(settings.approval.deny),
-                flagged=choices.allow,
-            ),
+            rules=replace(self.rules(), given=for_tools("allow", choices.allow, "--allow", by="flag")),
+            keep_rule=partial(append_rule, self.paths.policy_file),
             tools_on=tools_on if choices.tools is None else choices.tools,
             tool_choice=choices.tool_choice,
             constrain=settings.model.constrain,

@@ -186,7 +186,7 @@ def _add_ask(commands: Commands[Parser]) -> None:
 
 
 def _add_tools(commands: Commands[Parser]) -> None:
-    actions = _actions(_command(commands, "tools", "list, show or run tools"), "tools")
+    actions = _actions(_command(commands, "tools", "list, show or run tools, explain the rules on them"), "tools")
     _add_json(_command(actions, "list", "list the tools"))
     show = _command(actions, "show", "show what a tool does and takes")
     show.add_argument("name", metavar="NAME")
@@ -195,6 +195,19 @@ def _add_tools(commands: Commands[Parser]) -> None:
     run.add_argument("name", metavar="NAME")
     run.add_argument("arguments", metavar="JSON", nargs="?", default="{}", help="its arguments; - reads standard input")
     _add_json(run)
+    policy = _command(
+        actions, "policy", "list the rules on what tools may do, or say which one decides a call", "policy"
+    )
+    policy.add_argument("name", metavar="NAME", nargs="?", help="tool of the call")
+    policy.add_argument(
+        "arguments", metavar="JSON", nargs="?", default="{}", help="its arguments; - reads standard input"
+    )
+    _add_json(policy)
+    trust = _command(
+        actions, "trust", "let the rules count that lie in the workspace (.smol-chat/policy.toml)", "policy"
+    )
+    trust.add_argument("--yes", action="store_true", help="do not ask")
+    trust.add_argument("--revoke", action="store_true", help="trust them no longer")
 
 
 def _add_models(commands: Commands[Parser]) -> None:

@@ -21,6 +21,16 @@ class DataPaths:
         return self.root / "config.toml"
 
     @property
+    def policy_file(self) -> Path:
+        """Return the file of the rules on what tools may do."""
+        return self.root / "policy.toml"
+
+    @property
+    def trusted_folders(self) -> Path:
+        """Return the file that remembers the folders whose rules the user trusts."""
+        return self.root / "trusted.json"
+
+    @property
     def history_db(self) -> Path:
         """Return the conversations' database."""
         return self.root / "history.db"

@@ -10,22 +10,24 @@ from dataclasses import replace
 from typing import Any, Literal, Protocol
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
+from smol_chat.agent.facts import Facts, facts_of
 from smol_chat.agent.limits import RepeatBreaker
-from smol_chat.agent.policy import Rules, judge, spent, with_next
+from smol_chat.agent.origin import Readings, raised
+from smol_chat.agent.patterns import offered
+from smol_chat.agent.policy import SIDE_BY_SIDE, Rule, Rules, Verdict, for_tools, judge, spent, with_next
 from smol_chat.agent.question import Question
-from smol_chat.errors import UsageError
-from smol_chat.events import Decided, Scope, ToolFinished, ToolProgress, ToolStarted, TurnEvent
+from smol_chat.errors import ConfigError, UsageError
+from smol_chat.events import Decided, Notice, Scope, ToolFinished, ToolProgress, ToolStarted, TurnEvent
 from smol_chat.messages import ToolCall, ToolErrorKind, ToolFailure, ToolResult, ToolSchema
 from smol_chat.protocol.schema import problems
 from smol_chat.tools.spec import Effect, Preview
-
-SIDE_BY_SIDE = frozenset({Effect.PURE, Effect.READ, Effect.NETWORK})
-"""Calls with these effects do not disturb each other and run at the same time; all others run alone, in order."""
 
 STOPPED_BEFORE = "The user stopped the turn before this call ran."
 UNSEEN = "Not run: what was allowed is not what would run."
 KEEPS_CHANGING = "Not run: what it would do changes again and again, so nobody can have seen what would run."
 STOPPED_WHILE = "The user stopped this call while it ran. Whether it had any effect is not known."
+
+_HERE = "this conversation"
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,9 @@ class Toolbox(Protocol):
 Explain = Callable[[ToolCall], Coroutine[Any, Any, str]]
 """Asks the model why it wants a call."""
 
+KeepRule = Callable[[Rule], Rule]
+"""Writes a rule to the user's policy file and returns it as it stands there; raises `ConfigError` where it cannot."""
+
 
 class RoundOfCalls:
     """Take the calls of one round to their outcomes.
@@ -78,7 +83,23 @@ class RoundOfCalls:
         breaker: RepeatBreaker,
         cancelled: asyncio.Event,
         explain: Explain,
+        readings: Readings,
+        approved: list[Facts],
+        keep_rule: KeepRule,
     ) -> None:
+        """Prepare for one round.
+
+        Args:
+            toolbox: the tools.
+            approver: who is asked.
+            rules: what holds so far.
+            breaker: stops the same call over and over.
+            cancelled: set when the turn is to end.
+            explain: asks the model why it wants a call.
+            readings: tell where arguments came from.
+            approved: the calls of the conversation that the user allowed; those of this round are added.
+            keep_rule: writes a rule that is to hold always.
+        """
         self.rules = rules
         self.unattended = False
         self._toolbox = toolbox
@@ -87,6 +108,9 @@ class RoundOfCalls:
         self._breaker = breaker
         self._cancelled = cancelled
         self._explain = explain
+        self._readings = readings
+        self._approved = approved
+        self._keep_rule = keep_rule
         self._explaining: set[asyncio.Task[str]] = set()
         self._open: dict[str, ToolCall] = {}
         self._allowed: dict[str, ToolCall] = {}
@@ -128,7 +152,7 @@ class RoundOfCalls:
                 yield from self._judge(call)
 
     def _judge(self, call: ToolCall) -> Iterator[TurnEvent]:
-        verdict = judge(call.name, self.rules, once_only=self._once_only(call))
+        verdict = self._verdict(self._facts(call))
         if verdict.action == "allow":
             if verdict.scope == "next":
                 self.rules = spent(self.rules, call.name)
@@ -138,10 +162,12 @@ class RoundOfCalls:
             yield self._decided(call, "deny", verdict.by, reason=verdict.why)
             yield self._end(call, "denied", verdict.why)
 
-    def _once_only(self, call: ToolCall) -> bool:
-        """Tell whether the call changes something although its tool usually does not: no rule has it in mind."""
-        effect = self._toolbox.effect(call)
-        return effect not in SIDE_BY_SIDE and effect is not self._toolbox.usual_effect(call.name)
+    def _facts(self, call: ToolCall) -> Facts:
+        return facts_of(call, self._toolbox.effect(call), self._readings.origins(call))
+
+    def _verdict(self, facts: Facts) -> Verdict:
+        usual = self._toolbox.usual_effect(facts.tool)
+        return judge(facts, self.rules, usual=usual, raised=raised(facts.origins, facts.effect))
 
     # --- asking ---------------------------------------------------------------------------------
 
@@ -178,15 +204,19 @@ class RoundOfCalls:
         step = self._steps()[call.id]
 
         async def made(wanted: ToolCall) -> ApprovalRequest:
-            self._check_revised(wanted)
+            facts = self._facts(wanted)
+            verdict = self._check_revised(wanted, facts)
             preview = await self._toolbox.preview(wanted)
             return ApprovalRequest(
                 wanted,
-                self._toolbox.effect(wanted),
+                facts.effect,
                 preview,
                 position,
                 batch,
-                once_only=self._once_only(wanted),
+                once_only=verdict.once_only,
+                origins=facts.origins,
+                raised=verdict.raised,
+                pattern=None if verdict.once_only else offered(facts, self._approved),
                 step=step,
                 schema=self._schemas[wanted.name],
                 proposed=None if wanted.arguments == call.arguments else call.arguments,
@@ -195,17 +225,18 @@ class RoundOfCalls:
 
         return Question(self._allowed.get(call.id, call), made, self._explanation)
 
-    def _check_revised(self, call: ToolCall) -> None:
-        """Refuse arguments that cannot run; those the model proposed have passed this already.
+    def _check_revised(self, call: ToolCall, facts: Facts) -> Verdict:
+        """Return what the rules say of arguments that can run; those the model proposed have passed this already.
 
         Raises:
             UsageError: with the reason.
         """
         if found := problems(self._schemas[call.name], call.arguments):
             raise UsageError(f"The arguments do not fit: {'; '.join(found)}.")
-        verdict = judge(call.name, self.rules, once_only=self._once_only(call))
+        verdict = self._verdict(facts)
         if verdict.action == "deny":
             raise UsageError(verdict.why)
+        return verdict
 
     async def _explanation(self, call: ToolCall) -> str:
         """Ask the model, until the question is answered: the engine is needed for what comes next."""
@@ -244,12 +275,29 @@ class RoundOfCalls:
             return
         self._allowed[call.id] = request.call
         self._shown[call.id] = request
+        if decision.by == "user":
+            self._approved.append(facts_of(request.call, request.effect, request.origins))
         scope = "once" if request.once_only else decision.scope
-        if scope == "session":
-            self.rules = replace(self.rules, session=self.rules.session | {call.name})
-        elif scope == "next":
-            self.rules = with_next(self.rules, call.name, decision.count - 1)
+        match scope:
+            case "session":
+                self.rules = self.rules.giving(*for_tools("allow", [call.name], _HERE, by="user"))
+            case "next":
+                self.rules = with_next(self.rules, call.name, decision.count - 1)
+            case "pattern" if request.pattern is not None:
+                self.rules = self.rules.giving(replace(request.pattern.rule, written=_HERE, by="user"))
+            case "always":
+                yield from self._keep(request.lasting)
+            case _:
+                scope = "once"
         yield self._decided(request.call, "allow", decision.by, scope)
+
+    def _keep(self, rule: Rule) -> Iterator[TurnEvent]:
+        """Have a rule hold from now on; where it cannot be written, for this conversation."""
+        try:
+            self.rules = self.rules.owning(self._keep_rule(rule))
+        except ConfigError as error:
+            self.rules = self.rules.giving(replace(rule, written=_HERE, by="user"))
+            yield Notice(f"The rule holds for this conversation only: {error.message}")
 
     async def _settle_covered(
         self, open_calls: dict[asyncio.Task[Decision], ToolCall], answers: dict[asyncio.Task[Decision], Question]

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Literal, Protocol
 
-from smol_chat.agent.policy import Pattern
+from smol_chat.agent.policy import Pattern, Rule
 from smol_chat.errors import UsageError
 from smol_chat.events import Scope
 from smol_chat.messages import ArgumentOrigin, JsonObject, ToolCall
@@ -77,6 +77,13 @@ class ApprovalRequest:
         """Return what a decision refers to: the same only while name, arguments, effect and preview are the same."""
         shown = [self.call.name, self.call.arguments, self.effect.value, asdict(self.preview)]
         return hashlib.sha256(json.dumps(shown, sort_keys=True).encode("ascii")).hexdigest()
+
+    @property
+    def lasting(self) -> Rule:
+        """Return the rule that the scope `always` writes: the pattern's where one is offered, else the tool's."""
+        if self.pattern is not None:
+            return self.pattern.rule
+        return Rule("allow", self.call.name, effects=(self.effect,))
 
     def allow(self, scope: Scope = "once", *, count: int = 1) -> Decision:
         """Return the decision to run exactly this."""

@@ -11,18 +11,20 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from smol_chat import __version__
-from smol_chat.agent.calls import STOPPED_BEFORE, RoundOfCalls, Toolbox, refuse_all
+from smol_chat.agent.calls import STOPPED_BEFORE, KeepRule, RoundOfCalls, Toolbox, refuse_all
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.context import ContextKeeper
 from smol_chat.agent.explain import explanation
+from smol_chat.agent.facts import Facts
 from smol_chat.agent.generation import Round
 from smol_chat.agent.limits import RepeatBreaker, TurnLimits
-from smol_chat.agent.policy import Rules
+from smol_chat.agent.origin import Readings
+from smol_chat.agent.policy import Rule, Rules
 from smol_chat.agent.replay import History
 from smol_chat.agent.stopping import unless_stopped
 from smol_chat.agent.summary import Reviewer, TakeAsIs
 from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
-from smol_chat.errors import SmolChatError, UsageError
+from smol_chat.errors import ConfigError, SmolChatError, UsageError
 from smol_chat.events import (
     GenerationFinished,
     Notice,
@@ -45,6 +47,10 @@ NO_TOOLS = (
 log = logging.getLogger(__name__)
 
 
+def _nowhere(rule: Rule) -> Rule:
+    raise ConfigError("there is no policy file.")
+
+
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """What a session is told about how to behave."""
@@ -61,6 +67,8 @@ class SessionOptions:
     """Let the model write only calls that fit the tools' schemas, where the engine can see to it."""
     adapter: str = ""
     """Path of the LoRA adapter the engine uses; for the record."""
+    keep_rule: KeepRule = _nowhere
+    """Writes a rule that the user wants to hold always."""
 
 
 class Session:
@@ -100,7 +108,10 @@ class Session:
         self._approver = approver
         self._options = options
         self._rules = options.rules
+        past = tuple(past)
         self._history = History(past)
+        self._readings = Readings(past, schemas=toolbox.schemas)
+        self._approved: list[Facts] = []
         self._history.calls_seen = max(calls_made, self._history.calls_seen)
         self._clock = clock
         self._cancelled = asyncio.Event()
@@ -119,6 +130,7 @@ class Session:
             async with aclosing(self._turn(text)) as events:
                 async for event in events:
                     self._history.add(event)
+                    self._readings.add(event)
                     yield event
         finally:
             self._running = False
@@ -182,8 +194,10 @@ class Session:
         """
         self.rewind(0)
         calls_made = self._history.calls_seen
+        self._readings = Readings(schemas=self._toolbox.schemas)
         for event in past:
             self._history.add(event)
+            self._readings.add(event)
         self._history.calls_seen = max(calls_made, self._history.calls_seen - calls_made)
 
     def _check_idle(self) -> None:
@@ -261,6 +275,9 @@ class Session:
                 breaker=breaker,
                 cancelled=self._cancelled,
                 explain=self._explanation,
+                readings=self._readings,
+                approved=self._approved,
+                keep_rule=self._options.keep_rule,
             )
             async with aclosing(answered.events(asked.calls)) as events:
                 async for event in events:

@@ -21,6 +21,7 @@ from smol_chat.commands.terminal import NobodyToAsk, Terminal, TerminalApprover
 from smol_chat.commands.tools import check_tool_name
 from smol_chat.errors import UsageError
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished
+from smol_chat.sanitise import visible
 
 INPUT_BYTES = 4_000_000
 """Most that is read from standard input; no context window holds as much."""
@@ -65,8 +66,11 @@ async def _ask(assembly: Assembly, arguments: argparse.Namespace, prompt: str, o
         if terminal:
             terminal.close()
     if exit_code == EXIT_CODES["refused"]:
-        names = ",".join(dict.fromkeys(approver.refused))
-        print(f"smol-chat: Nobody could be asked about a call; allow it with --allow {names}.", file=sys.stderr)
+        for sentence in dict.fromkeys(approver.raised):
+            print(f"smol-chat: Nobody could be asked about a call. {visible(sentence)}", file=sys.stderr)
+        if approver.refused:
+            names = ",".join(dict.fromkeys(approver.refused))
+            print(f"smol-chat: Nobody could be asked about a call; allow it with --allow {names}.", file=sys.stderr)
     return exit_code
 
 
@@ -77,6 +81,8 @@ async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: App
         check_tool_name(name, registry.names())
     if arguments.tool_choice not in ("auto", "none", "required"):
         check_tool_name(arguments.tool_choice, registry.names())
+    if notice := await asyncio.to_thread(assembly.rules_notice):
+        print(f"smol-chat: {visible(notice, keep_newlines=False)}", file=sys.stderr)
     choices = TurnChoices(
         system=arguments.system,
         tools=False if arguments.no_tools else None,

@@ -9,6 +9,8 @@ import select
 import termios
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
+from smol_chat.agent.facts import leaves
+from smol_chat.agent.origin import ORIGIN_NAMES
 from smol_chat.sanitise import visible
 from smol_chat.tools.spec import Effect
 
@@ -25,15 +27,23 @@ _EFFECTS = {
 
 
 class NobodyToAsk:
-    """Refuse every call that needs consent. `refused` collects the tools' names."""
+    """Refuse every call that needs consent.
+
+    `refused` collects the names of the tools that could be allowed beforehand; `raised` says why others cannot.
+    """
 
     def __init__(self) -> None:
         self.refused: list[str] = []
+        self.raised: list[str] = []
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Refuse."""
-        self.refused.append(request.call.name)
-        return Decision(allowed=False, by="policy", unattended=True, reason=UNATTENDED)
+        if request.raised:
+            self.raised.append(request.raised)
+        else:
+            self.refused.append(request.call.name)
+        reason = f"{request.raised} {UNATTENDED}".strip()
+        return Decision(allowed=False, by="policy", unattended=True, reason=reason)
 
 
 class Terminal:
@@ -109,7 +119,8 @@ class TerminalApprover:
         self._terminal = terminal
         self._one_at_a_time = asyncio.Lock()
         self.refused: list[str] = []
-        """Empty: here every refusal is a person's."""
+        self.raised: list[str] = []
+        """Both are empty: here every refusal is a person's."""
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Show the call and return what the person decided."""
@@ -139,6 +150,7 @@ def card(request: ApprovalRequest) -> str:
     count = f" ({request.position} of {request.batch})" if request.batch > 1 else ""
     lines = [f"\n{_line(call.name)}{count}: {_EFFECTS[request.effect]}", f"  {_line(preview.summary)}"]
     lines += [f"  {_line(name)} = {_line(_as_json(value))}" for name, value in call.arguments.items()]
+    lines += [f"  {_line(line)}" for line in _drawn(request)]
     if preview.body:
         lines += [f"  │ {line}" for line in visible(preview.body).split("\n")]
     if preview.hosts:
@@ -146,6 +158,18 @@ def card(request: ApprovalRequest) -> str:
     if preview.isolation:
         lines.append(f"  runs in: {_line(preview.isolation)}")
     return "\n".join(lines) + "\n"
+
+
+def _drawn(request: ApprovalRequest) -> list[str]:
+    """Say of each argument which part was not the user's or the model's own, and where it came from."""
+    texts = dict(leaves(request.call.arguments))
+    lines: list[str] = []
+    for origin in request.origins:
+        for span in origin.spans:
+            if span.origin in ORIGIN_NAMES:
+                part = texts[origin.argument][span.start : span.end]
+                lines.append(f'{origin.argument}: "{part}" is from {ORIGIN_NAMES[span.origin]} {span.source}')
+    return [*lines, *([f"! {request.raised}"] if request.raised else [])]
 
 
 def _as_json(value: object) -> str:

@@ -32,7 +32,7 @@ def _commented(declared: Field[Any], hint: object) -> str:
     limits = f" ({allowed(plain(hint), metadata)})" if limited else ""
     # A setting that is absent by default is shown with the least value it may have.
     default = metadata["minimum"] if declared.default in (None, MISSING) else declared.default
-    return f"# {metadata['help']}{limits}\n# {declared.name} = {_toml(default)}\n"
+    return f"# {metadata['help']}{limits}\n# {declared.name} = {toml_value(default)}\n"
 
 
 def write_default_config(path: Path) -> None:
@@ -62,7 +62,7 @@ def write_setting(path: Path, name: str, value: str | bool | int | float | list[
         section, key = name.split(".")
         changed = _changed(text if text.endswith("\n") else text + "\n", section, key, value)
         parse_settings(changed, str(path))
-        _replace(path.resolve(), changed)
+        replace_file(path.resolve(), changed)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
@@ -72,7 +72,7 @@ def _changed(text: str, section: str, key: str, value: object) -> str:
     known = key_lines(text)
     lines = text.splitlines(keepends=True)
     if (section, key) not in known and (section,) not in known:
-        return f"{text.rstrip()}\n\n[{section}]\n{key} = {_toml(value)}\n".lstrip()
+        return f"{text.rstrip()}\n\n[{section}]\n{key} = {toml_value(value)}\n".lstrip()
     header = known.get((section,), 0)
     if (section, key) in known or not lines[header - 1].lstrip().startswith("["):
         import tomlkit  # late: 40 ms that reading does not need; it knows where an old value ends
@@ -81,7 +81,7 @@ def _changed(text: str, section: str, key: str, value: object) -> str:
         cast("dict[str, dict[str, object]]", document)[section][key] = value
         return tomlkit.dumps(document)
     end = next((n for n in range(header, len(lines)) if lines[n].lstrip().startswith("[")), len(lines))
-    written = f"{key} = {_toml(value)}\n"
+    written = f"{key} = {toml_value(value)}\n"
     shown = next((n for n in range(header, end) if lines[n].startswith(f"# {key} =")), None)
     if shown is None:
         lines.insert(header, written)
@@ -90,12 +90,12 @@ def _changed(text: str, section: str, key: str, value: object) -> str:
     return "".join(lines)
 
 
-def _toml(value: object) -> str:
+def toml_value(value: object) -> str:
     """Return a plain value as TOML: as JSON, but for the one control character that JSON leaves as it is."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write the whole file beside the old one, then put it in its place: a crash leaves one or the other."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

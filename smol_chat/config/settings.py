@@ -133,10 +133,10 @@ class NetworkSettings:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalSettings:
-    """Tools that are not asked about."""
+    """Tools that are not asked about. Rules on certain calls stand in policy.toml and win over these."""
 
     allow: tuple[str, ...] = setting((), "Names of tools that run without a question.")
-    deny: tuple[str, ...] = setting((), "Names of tools that are always refused.")
+    deny: tuple[str, ...] = setting((), "Names of tools that are refused.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +234,7 @@ def parse_settings(text: str, file: str) -> Settings:
     try:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(_syntax_problem(error, file)) from error
+        raise ConfigError(syntax_problem(error, file)) from error
     where = Where(file, "", key_lines(text))
     for name, table in tables.items():
         if name not in SECTIONS:
@@ -250,7 +250,8 @@ def parse_settings(text: str, file: str) -> Settings:
     return Settings(**sections, tool_sections=own_tables, where=where)
 
 
-def _syntax_problem(error: Exception, file: str) -> str:
+def syntax_problem(error: Exception, file: str) -> str:
+    """Return in one sentence, with the line, why a text is no TOML."""
     message = str(error)
     found = re.search(r" \(at (line \d+), column (\d+)\)", message)
     if found is None:

@@ -147,6 +147,10 @@ class Backend(Protocol):
         """Return the tools; takes a moment the first time."""
         ...
 
+    def rules_notice(self) -> str:
+        """Return what to say of rules in the workspace that do not count; empty where there are none."""
+        ...
+
     def workbench(self) -> ToolWorkbench:
         """Return what calls run with."""
         ...

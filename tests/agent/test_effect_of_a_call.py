@@ -6,7 +6,7 @@ import asyncio
 import json
 from contextlib import aclosing
 
-from smol_chat.agent.policy import Rules
+from smol_chat.agent.policy import Rules, for_tools
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.events import Decided, ToolFinished, TurnEvent
 from smol_chat.messages import ToolCall
@@ -15,7 +15,10 @@ from support.approvers import ALLOW, ALLOW_SESSION, FixedApprover, ManualApprove
 from support.scripted_engine import ScriptedEngine
 from support.scripted_toolbox import SmallToolbox
 
-EVERY_RULE = Rules(allow=frozenset({"look"}), flagged=frozenset({"look"}), session=frozenset({"look"}))
+EVERY_RULE = Rules(
+    own=for_tools("allow", ["look"], "approval.allow"),
+    given=(*for_tools("allow", ["look"], "--allow", by="flag"), *for_tools("allow", ["look"], "here", by="user")),
+)
 
 
 def look(erase: bool) -> str:

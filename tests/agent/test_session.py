@@ -13,7 +13,7 @@ import pytest
 from smol_chat import __version__
 from smol_chat.agent.consent import Approver, Decision
 from smol_chat.agent.limits import TurnLimits
-from smol_chat.agent.policy import Rules
+from smol_chat.agent.policy import Rules, for_tools
 from smol_chat.agent.replay import UNKNOWN_OUTCOME
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.engine.base import Sampling
@@ -315,7 +315,9 @@ async def test_the_call_limit_ends_the_turn_with_a_message() -> None:
 
 
 async def test_rules_and_flags_decide_without_asking() -> None:
-    rules = Rules(deny=frozenset({"note"}), flagged=frozenset({"add"}))
+    rules = Rules(
+        own=for_tools("deny", ["note"], "approval.deny"), given=for_tools("allow", ["add"], "--allow", by="flag")
+    )
     calls = call_text("add", a=1, b=2) + call_text("note", text="x")
     stage = Stage([[calls], ["done"]], options=SessionOptions(rules=rules))
     events = await stage.turn()

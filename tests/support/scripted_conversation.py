@@ -230,6 +230,7 @@ class ScriptedBackend:
         self.models: list[InstalledModel] = []
         self.stored: list[ConversationSummary] = []
         self.tools = ToolRegistry()
+        self.notice = ""
         self.closed = False
         self.conversation = ScriptedConversation(scripts, past)
 
@@ -254,6 +255,9 @@ class ScriptedBackend:
 
     def registry(self) -> ToolRegistry:
         return self.tools
+
+    def rules_notice(self) -> str:
+        return self.notice
 
     def workbench(self) -> ToolWorkbench:
         return cast("ToolWorkbench", self.bench)  # the screen reads one name of it

@@ -127,6 +127,17 @@ async def test_a_new_conversation_stops_the_running_one_and_begins_empty(tmp_pat
         assert stage.backend.opened == [None, None]
 
 
+async def test_rules_of_a_folder_that_do_not_count_are_said_once(tmp_path: Path) -> None:
+    backend = ScriptedBackend(tmp_path)
+    backend.notice = "The rules in x do not count."
+    async with on_stage(backend) as stage:
+        await stage.until(lambda: backend.notice in stage.text)
+        await stage.press("ctrl+n")
+        await stage.until(lambda: len(backend.opened) == 2)
+        await stage.pilot.pause()
+        assert backend.notice not in stage.text
+
+
 async def test_quitting_in_the_middle_of_a_turn_ends_it_in_an_orderly_way(tmp_path: Path) -> None:
     backend = ScriptedBackend(tmp_path, [[Pause()]])
     async with on_stage(backend) as stage:

@@ -76,6 +76,7 @@ class ChatScreen(Screen[None]):
         self._conversation: OpenConversation | None = None
         self._engine: EngineInfo | None = None
         self._has_turns = False
+        self._rules_notice = ""
         self._turns = TurnRunner(self._route)
         self._approver = CardApprover(self._questions_changed)
         self.transcript = Transcript(paints_per_second=backend.settings.ui.frames_per_second, id="transcript")
@@ -168,6 +169,7 @@ class ChatScreen(Screen[None]):
         self._conversation = None
         self.branches.leave()
         conversation = await self.backend.open_conversation(self._approver, conversation_id)
+        notice = await asyncio.to_thread(self.backend.rules_notice)
         self.transcript.clear()
         if conversation.past:
             self.transcript.load(conversation.past)
@@ -178,6 +180,9 @@ class ChatScreen(Screen[None]):
         self.show_egress()
         for problem in self.backend.registry().problems:
             self.say(problem)
+        if notice and notice != self._rules_notice:
+            self._rules_notice = notice
+            self.say(notice)
 
     async def open_conversation(self, conversation_id: str | None) -> None:
         """Leave this conversation, which is kept, and open another one or begin a new one."""
