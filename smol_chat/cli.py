@@ -91,6 +91,7 @@ def build_parser() -> Parser:
     _add_tools(commands)
     _add_models(commands)
     _add_history(commands)
+    _add_eval(commands)
     doctor = _command(commands, "doctor", "check this machine and say what to do about what is missing", "doctor")
     _add_json(doctor)
     doctor.add_argument(
@@ -244,6 +245,36 @@ def _add_history(commands: Commands[Parser]) -> None:
     egress.add_argument("--limit", metavar="N", type=_rounds, default=LISTED, help=f"how many (default: {LISTED})")
     _add_json(egress)
     _command(actions, "undo", "take back the last file a tool wrote in the workspace")
+
+
+def _add_eval(commands: Commands[Parser]) -> None:
+    evaluation = _command(commands, "eval", "measure how well the model calls tools", "eval")
+    evaluation.add_argument(
+        "--suite", metavar="NAME|FILE", default="smol200", help="examples: smol200, or a file (default: smol200)"
+    )
+    evaluation.add_argument("--adapter", metavar="FILE", type=Path, help="LoRA adapter (GGUF) to use with the model")
+    evaluation.add_argument(
+        "--decoding",
+        choices=("free", "constrained", "both"),
+        help="let the model write as it likes, hold it to the tools' schemas, or measure both (the default)",
+    )
+    evaluation.add_argument(
+        "--tools",
+        choices=("auto", "all"),
+        default="auto",
+        help="offer the tools that are enabled (the default), or all there are",
+    )
+    evaluation.add_argument(
+        "--limit", metavar="N", type=_rounds, help="only so many examples, each scenario in proportion"
+    )
+    evaluation.add_argument(
+        "--seed", metavar="N", type=_seed, default=0, help="choice of examples and of tokens (default: 0)"
+    )
+    evaluation.add_argument("--report", metavar="FILE", type=Path, help="write an HTML page with every failure")
+    evaluation.add_argument(
+        "--compare", metavar=("RUN", "RUN"), nargs=2, help="compare two runs instead (the beginning of an id is enough)"
+    )
+    _add_json(evaluation)
 
 
 def _rounds(text: str) -> int:

@@ -66,6 +66,11 @@ class DataPaths:
         return self.root / "tuning.json"
 
     @property
+    def evaluations(self) -> Path:
+        """Return the folder of the runs of `smol-chat eval`."""
+        return self.root / "evaluations"
+
+    @property
     def themes(self) -> Path:
         """Return the folder of the user's own themes."""
         return self.root / "themes"

@@ -73,6 +73,7 @@ class Verdict:
 def judge(suite: Suite, example: Example, answer: Answer, schemas: Mapping[str, ToolSchema]) -> Verdict:
     """Judge an answer; turns it does not have count as turns without a call that were wrong."""
     steps = example.judged
+    schemas = {schema.name: schema for schema in example.schemas} or schemas
     turns = [judge_turn(step, turn, suite.free) for step, turn in zip(steps, answer.turns, strict=False)]
     calls = [call for turn in answer.turns for call in turn.calls]
     first = turns[0] if turns else judge_turn(steps[0], AnsweredTurn(), suite.free)
@@ -98,6 +99,17 @@ def judge_turn(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -
     """Judge a turn by the alternative that fits it best."""
     judged = [_against(alternative, turn, free) for alternative in step.accept]
     return max(judged, key=lambda one: (one.right, _agreement(one), one.fitting))
+
+
+def accepted(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> list[int] | None:
+    """Return, for each call of a right turn, which of its tool's calls on record it is; None where it is not right."""
+    for alternative in step.accept:
+        pairs = assign([_fitting_calls(pattern, turn.calls, free) for pattern in alternative])
+        if len(pairs) == len(alternative) == turn.opened:
+            places = {call: place for place, call in pairs.items()}
+            tools = [pattern.tool for pattern in alternative]
+            return [tools[: places[call]].count(tools[places[call]]) for call in range(len(pairs))]
+    return None
 
 
 def wrong_arguments(pattern: CallPattern, call: MadeCall, free: JsonObject) -> list[str]:

@@ -70,8 +70,9 @@ class Metric:
     label: str
     adds: Callable[[Verdict], Ratio]
     proportion: bool = False
-    """A share of independent trials, whose interval is Wilson's; else the examples are resampled."""
-    unit: str = ""
+    """A share of trials, whose interval is Wilson's; else the examples are resampled."""
+    about_work: bool = False
+    """It tells what the answers took, not how good they are."""
 
 
 METRICS: Mapping[str, Metric] = {
@@ -88,10 +89,10 @@ METRICS: Mapping[str, Metric] = {
         "no-tool accuracy", lambda one: (float(bool(one.refrains)), one.refrains is not None), proportion=True
     ),
     "task_accuracy": Metric("task accuracy", lambda one: (one.done, 1), proportion=True),
-    "repaired": Metric("calls repaired", lambda one: (one.repaired, one.readable), proportion=True),
-    "cut": Metric("cut answers", lambda one: (one.cut > 0, 1), proportion=True),
-    "tokens": Metric("tokens", lambda one: (one.completion_tokens, 1), unit="per example"),
-    "seconds": Metric("seconds", lambda one: (one.seconds, 1), unit="per example"),
+    "repaired": Metric("calls repaired", lambda one: (one.repaired, one.readable), proportion=True, about_work=True),
+    "cut": Metric("cut answers", lambda one: (one.cut > 0, 1), proportion=True, about_work=True),
+    "tokens": Metric("tokens per example", lambda one: (one.completion_tokens, 1), about_work=True),
+    "seconds": Metric("seconds per example", lambda one: (one.seconds, 1), about_work=True),
 }
 """By the name that programs read. `card_…` are averaged as the model card does."""
 
@@ -120,7 +121,7 @@ def figure(metric: Metric, verdicts: Sequence[Verdict]) -> Figure:
     """Compute one metric with its interval."""
     added = [metric.adds(one) for one in verdicts]
     total = sum(one[1] for one in added)
-    value = _ratio(added)
+    value = ratio(added)
     if value is None:
         return Figure(None)
     if metric.proportion:
@@ -141,7 +142,7 @@ def wilson(hits: float, trials: float) -> tuple[float, float]:
 def bootstrap(added: Sequence[Ratio]) -> tuple[float, float]:
     """Return the 95 % interval of a ratio of sums, from resampled examples."""
     return interval(
-        [found for sample in resamples(len(added)) if (found := _ratio([added[i] for i in sample])) is not None]
+        [found for sample in resamples(len(added)) if (found := ratio([added[i] for i in sample])) is not None]
     )
 
 
@@ -158,6 +159,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[round(0.025 * (len(ordered) - 1))], ordered[round(0.975 * (len(ordered) - 1))]
 
 
-def _ratio(added: Sequence[Ratio]) -> float | None:
+def ratio(added: Sequence[Ratio]) -> float | None:
+    """Return the sum of the numerators over the sum of the denominators; None where that is 0."""
     below = sum(one[1] for one in added)
     return sum(one[0] for one in added) / below if below else None

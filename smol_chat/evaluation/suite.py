@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -109,29 +110,26 @@ class Suite:
         return tuple(sorted(there, key=lambda name: SCENARIOS.index(name) if name in SCENARIOS else len(SCENARIOS)))
 
 
-def load_suite(name: str | Path = "smol200") -> Suite:
-    """Read a suite.
+def load_suite(name: str = "smol200") -> Suite:
+    """Read a suite on board."""
+    text = (resources.files("smol_chat.evaluation") / "data" / f"{name}.jsonl").read_text(encoding="utf-8")
+    return read_suite(text, name)
 
-    Args:
-        name: one on board, or a file.
 
-    Raises:
-        UsageError: there is none, or something in it cannot be used; the sentence names the line.
-    """
-    if name in SUITES:
-        text = (resources.files("smol_chat.evaluation") / "data" / f"{name}.jsonl").read_text(encoding="utf-8")
-        return read_suite(text, str(name))
-    path = Path(name).expanduser()
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        known = ", ".join(SUITES)
-        raise UsageError(
-            f"There is no suite {str(name)!r} ({error.strerror}): name a file, or one of {known}."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"The suite {str(name)!r} is no UTF-8 text.") from error
-    return read_suite(text, str(path))
+def sample(suite: Suite, size: int | None, seed: int) -> Suite:
+    """Return the suite with `size` of its examples, each scenario in proportion; all of them where it is None."""
+    if size is None or size >= len(suite.examples):
+        return suite
+    draw = random.Random(seed)
+    drawn = list(suite.examples)
+    draw.shuffle(drawn)
+    # The nth of its scenario's m comes at n/m of the way: any beginning then has all scenarios in proportion.
+    totals, met, order = Counter(example.scenario for example in drawn), Counter[str](), {}
+    for example in drawn:
+        order[example.id] = (met[example.scenario] + 0.5) / totals[example.scenario]
+        met[example.scenario] += 1
+    chosen = set(sorted(order, key=lambda name: (order[name], name))[:size])
+    return replace(suite, examples=tuple(example for example in suite.examples if example.id in chosen))
 
 
 def read_suite(text: str, source: str) -> Suite:
@@ -158,7 +156,8 @@ def read_suite(text: str, source: str) -> Suite:
         raise UsageError(f"{source} has no example.")
     try:
         files = {
-            name: _as_text(content, "files") for name, content in _as_object(head.get("files", {}), "files").items()
+            _as_file_name(name): _as_text(content, "files")
+            for name, content in _as_object(head.get("files", {}), "files").items()
         }
         free = {tool: _checked(entries) for tool, entries in _as_object(head.get("free", {}), "free").items()}
         name, description = _as_text(head["suite"], "suite"), _as_text(head.get("description", ""), "description")
@@ -272,6 +271,12 @@ def _as_list(value: JsonValue, what: str) -> list[JsonValue]:
     if not isinstance(value, list):
         raise ValueError(f"{what} must be a list")
     return value
+
+
+def _as_file_name(name: str) -> str:
+    if not name or name in (".", "..") or Path(name).name != name or "\\" in name:
+        raise ValueError(f"files: {name!r} is no plain file name")
+    return name
 
 
 def _as_text(value: JsonValue, what: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from smol_chat.errors import UsageError
 from smol_chat.evaluation import normal
 from smol_chat.evaluation.matchers import check
+from smol_chat.evaluation.sources import open_suite
 from smol_chat.evaluation.suite import SCENARIOS, CallPattern, Suite, load_suite, read_suite
 from smol_chat.messages import JsonObject
 from smol_chat.protocol.schema import problems
@@ -94,7 +95,7 @@ def written(*records: JsonObject) -> str:
 def test_a_suite_of_ones_own_is_read(tmp_path: Path) -> None:
     file = tmp_path / "mine.jsonl"
     file.write_text("# a comment\n\n" + written(HEAD, GOOD))
-    suite = load_suite(file)
+    suite = open_suite(str(file))
     assert (suite.name, [example.id for example in suite.examples]) == ("mine", ["a"])
     assert suite.examples[0].wants_no_call
 
@@ -118,6 +119,7 @@ def test_a_suite_of_ones_own_is_read(tmp_path: Path) -> None:
         (written(HEAD, {**GOOD, "files": ["x.db"]}), "needs the file 'x.db'"),
         (written(HEAD, {**GOOD, "request": None}), "request must be a text"),
         (written({"suite": 1}, GOOD), "line 1: suite must be a text"),
+        (written({**HEAD, "files": {"../x": ""}}, GOOD), "'../x' is no plain file name"),
     ],
 )
 def test_a_suite_that_cannot_be_used_gets_one_sentence(text: str, sentence: str) -> None:
@@ -129,7 +131,7 @@ def test_a_suite_that_cannot_be_used_gets_one_sentence(text: str, sentence: str)
 
 def test_a_suite_that_is_not_there_gets_one_sentence_with_the_names() -> None:
     with pytest.raises(UsageError, match="smol200"):
-        load_suite("nowhere.jsonl")
+        open_suite("nowhere.jsonl")
 
 
 @pytest.mark.parametrize(
