@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Union
 
-from smol_chat.messages import FinishReason, JsonObject, Timings, ToolCall, ToolResult, Usage
+from smol_chat.messages import Attachment, FinishReason, JsonObject, Timings, ToolCall, ToolResult, Usage
 
 # --- engine -------------------------------------------------------------------------------------
 
@@ -125,6 +125,13 @@ class TurnSettings:
     """What keeps code and commands in."""
     version: str
     """Of this program."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileAttached:
+    """A file goes with what the user sent: its path and text, from `Origin.FILE`. Follows `TurnStarted`."""
+
+    attachment: Attachment
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +274,7 @@ TurnEvent = Union[
     TurnStarted,
     TurnResumed,
     TurnSettings,
+    FileAttached,
     RoundStarted,
     PromptProgress,
     ReasoningDelta,

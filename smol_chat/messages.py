@@ -129,10 +129,22 @@ class SystemMessage:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that was sent along with a message. The user chose it; what it says is as untrusted as any file's text."""
+
+    path: str
+    text: str
+    size: int
+    """Bytes of the whole file; `text` may be its beginning only."""
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class UserMessage:
     """What the user sent."""
 
     text: str
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

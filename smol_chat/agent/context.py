@@ -260,9 +260,9 @@ def _size(request: GenerationRequest) -> int:
 
 def _text(message: Message) -> str:
     match message:
-        case AssistantMessage():
+        case AssistantMessage() | UserMessage():
             return json.dumps(as_chat([message])[0], ensure_ascii=False)
-        case SystemMessage(text) | UserMessage(text) | ToolMessage(text=text):
+        case SystemMessage(text) | ToolMessage(text=text):
             return text
 
 

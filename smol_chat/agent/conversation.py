@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from smol_chat.agent.session import Session
 from smol_chat.events import TurnEvent
+from smol_chat.messages import Attachment
 
 if TYPE_CHECKING:  # sqlite costs start-up time
     from smol_chat.journal.recording import Turn
@@ -51,11 +52,11 @@ class Conversation:
         """
         self.session.choose_tool(choice)
 
-    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn; consume inside `aclosing`."""
         turn = self._journal.turn(self.id, self._turns[-1] if self._turns else None)
         self._turns.append(turn)
-        return self._journal.record(self.id, self.session.run_turn(text), turn)
+        return self._journal.record(self.id, self.session.run_turn(text, attachments), turn)
 
     async def warm(self) -> None:
         """Prepare for the next turn in the background."""

@@ -7,6 +7,7 @@ history in both cases.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from smol_chat.agent.edits import edit_note
@@ -15,6 +16,7 @@ from smol_chat.errors import UsageError
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     MalformedCall,
     Pinned,
     ReasoningDelta,
@@ -73,6 +75,8 @@ class History:
                 self._close_round()
                 self._summaries.append(self.summary)
                 self._turns.append([UserMessage(text)])
+            case FileAttached():
+                self._attach(event)
             case RoundStarted() | TurnFinished() | TurnFailed():
                 self._close_round()
             case ReasoningDelta(text=text):
@@ -89,10 +93,8 @@ class History:
             case ToolFinished(result=result):
                 self._results[result.call_id] = result.content
                 self._outcomes[result.call_id] = result
-            case Summarised():
-                self.summary = event
-            case Pinned(on=on):
-                self.pin(len(self._turns) - 1, on)
+            case Summarised() | Pinned():
+                self._keep(event)
             case _:  # what only people see
                 pass
 
@@ -103,6 +105,17 @@ class History:
             self.summary = self._summaries[turns]
             self.pinned = {turn for turn in self.pinned if turn < turns}
             del self._turns[turns:], self._summaries[turns:]
+
+    def _attach(self, event: FileAttached) -> None:
+        sent = self._turns[-1][0] if self._turns else None
+        if isinstance(sent, UserMessage):
+            self._turns[-1][0] = replace(sent, attachments=(*sent.attachments, event.attachment))
+
+    def _keep(self, event: Summarised | Pinned) -> None:
+        if isinstance(event, Pinned):
+            self.pin(len(self._turns) - 1, event.on)
+        else:
+            self.summary = event
 
     def _note_edit(self, decided: Decided) -> None:
         """Keep what the model is told of arguments that were changed; its own message keeps what it wrote."""
@@ -153,7 +166,7 @@ class History:
             for message in self.turn(number)
         ]
         if self.summary.turns and shown and isinstance(first := shown[0], UserMessage):
-            shown[0] = UserMessage(SUMMARY.format(summary=self.summary.text, text=first.text))
+            shown[0] = replace(first, text=SUMMARY.format(summary=self.summary.text, text=first.text))
         return tuple(_kept(message, kept) for message in shown)
 
     def _close_round(self) -> None:

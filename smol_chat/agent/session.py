@@ -26,6 +26,7 @@ from smol_chat.agent.summary import Reviewer, TakeAsIs
 from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
 from smol_chat.errors import ConfigError, SmolChatError, UsageError
 from smol_chat.events import (
+    FileAttached,
     GenerationFinished,
     Notice,
     Pinned,
@@ -36,7 +37,17 @@ from smol_chat.events import (
     TurnSettings,
     TurnStarted,
 )
-from smol_chat.messages import FinishReason, Message, SystemMessage, Timings, ToolCall, ToolResult, ToolSchema, Usage
+from smol_chat.messages import (
+    Attachment,
+    FinishReason,
+    Message,
+    SystemMessage,
+    Timings,
+    ToolCall,
+    ToolResult,
+    ToolSchema,
+    Usage,
+)
 from smol_chat.protocol.suggest import unknown_tool
 
 NO_TOOLS = (
@@ -118,7 +129,7 @@ class Session:
         self._running = False
         self._context = ContextKeeper(engine, self._history, reviewer or TakeAsIs(), self._cancelled)
 
-    async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    async def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn: `TurnStarted` first, exactly one of `TurnFinished` and `TurnFailed` last.
 
         Consume inside `aclosing`. What is shown to the consumer has already become part of the history the model reads.
@@ -127,7 +138,7 @@ class Session:
         self._running = True
         self._cancelled.clear()
         try:
-            async with aclosing(self._turn(text)) as events:
+            async with aclosing(self._turn(text, attachments)) as events:
                 async for event in events:
                     self._history.add(event)
                     self._readings.add(event)
@@ -223,9 +234,11 @@ class Session:
         self._cancelled.set()
         await self._engine.stop()
 
-    async def _turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    async def _turn(self, text: str, attachments: Sequence[Attachment]) -> AsyncGenerator[TurnEvent, None]:
         tally = _Tally(self._clock())
         yield TurnStarted(self.conversation, text)
+        for attachment in attachments:
+            yield FileAttached(attachment)
         try:
             async with aclosing(self._rounds(tally)) as events:
                 async for event in events:

@@ -100,8 +100,8 @@ def _told(turn: Sequence[Message]) -> str:
 
 def _lines(message: Message) -> list[str]:
     match message:
-        case UserMessage(text):
-            return [f"User: {text}"]
+        case UserMessage(text, attachments):
+            return [f"User: {text}", *(f"(attached file {file.path!r})" for file in attachments)]
         case AssistantMessage(content=content, calls=calls):
             called = [f"Assistant called {call.name} with {json.dumps(call.arguments)}" for call in calls]
             return [*([f"Assistant: {content.strip()}"] if content.strip() else []), *called]

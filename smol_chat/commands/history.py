@@ -17,6 +17,7 @@ from smol_chat.commands.start import assemble
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     MalformedCall,
     Notice,
     ReasoningDelta,
@@ -195,6 +196,8 @@ def _paragraph(event: TurnEvent, *, show_reasoning: bool) -> str:
     match event:
         case TurnStarted(text=text):
             return "\n".join(f"> {line}" for line in text.split("\n"))
+        case FileAttached(attachment=file):
+            return f"[attached] {file.path}"
         case ContentDelta(text=text):
             return text.strip("\n")
         case ReasoningDelta(text=text) if show_reasoning:

@@ -7,6 +7,7 @@ import json
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     GenerationProgress,
     MalformedCall,
     Notice,
@@ -46,6 +47,8 @@ def json_objects(event: TurnEvent, *, with_text: bool = False) -> list[JsonObjec
             return [{**started, "text": event.text} if with_text else started]
         case TurnResumed():
             return [{"type": "turn_resumed", "conversation": event.conversation}]
+        case FileAttached(attachment=file):
+            return [{"type": "file_attached", "path": file.path, "bytes": file.size, "cut": file.cut}]
         case PromptProgress():
             return [{"type": "prompt_progress", "done": event.done, "total": event.total, "reused": event.reused}]
         case ReasoningDelta():

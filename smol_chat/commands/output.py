@@ -9,6 +9,7 @@ from smol_chat.commands.json_lines import json_line, json_objects
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     GenerationProgress,
     MalformedCall,
     Notice,
@@ -95,7 +96,7 @@ class TextOutput:
             case ToolStarted() | ToolProgress() | ToolFinished():
                 if self._talkative:
                     self._say_of_call(event)
-            case TurnSettings() | Decided() | PromptProgress() | GenerationProgress():
+            case TurnSettings() | Decided() | PromptProgress() | GenerationProgress() | FileAttached():
                 pass
 
     def _say_of_call(self, event: ToolStarted | ToolProgress | ToolFinished) -> None:

@@ -20,6 +20,7 @@ KINDS: dict[str, type[TurnEvent]] = {
     "turn_started": ev.TurnStarted,
     "turn_resumed": ev.TurnResumed,
     "turn_settings": ev.TurnSettings,
+    "file_attached": ev.FileAttached,
     "round_started": ev.RoundStarted,
     "reasoning": ev.ReasoningDelta,
     "reasoning_finished": ev.ReasoningFinished,

@@ -11,6 +11,7 @@ from smol_chat.agent.conversation import Version
 from smol_chat.config import Settings
 from smol_chat.engine.base import EngineInfo
 from smol_chat.events import TurnEvent
+from smol_chat.messages import Attachment
 from smol_chat.paths import DataPaths
 
 if TYPE_CHECKING:  # their modules cost start-up time
@@ -50,7 +51,7 @@ class OpenConversation(Protocol):
         """
         ...
 
-    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn; consume inside `aclosing`."""
         ...
 

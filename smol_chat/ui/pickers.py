@@ -10,6 +10,8 @@ from textual.content import Content
 
 from smol_chat.sanitise import visible
 from smol_chat.ui.consent.card import EFFECTS
+from smol_chat.ui.files import list_files
+from smol_chat.ui.screens.file_tree import FileTreeScreen
 from smol_chat.ui.screens.picker import PickerScreen, Row
 from smol_chat.ui.screens.sheet import SheetScreen
 
@@ -50,6 +52,17 @@ async def pick_branch(chat: ChatScreen) -> None:
             chat.run_worker(chat.show_turn(int(turn)), group="command")
 
     chat.app.push_screen(PickerScreen("Branches", rows, empty="This conversation has no turn yet."), chosen)
+
+
+async def pick_file(chat: ChatScreen) -> None:
+    """Let the user choose a file of the workspace from a tree, to attach it."""
+    files = await asyncio.to_thread(list_files, chat.backend.workspace)
+
+    def chosen(path: str | None) -> None:
+        if path is not None:
+            chat.attach_file(path)
+
+    chat.app.push_screen(FileTreeScreen(visible(chat.backend.workspace.name or "/"), files), chosen)
 
 
 def pick_model(chat: ChatScreen) -> None:

@@ -13,6 +13,7 @@ from typing_extensions import assert_never
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     GenerationProgress,
     MalformedCall,
     Notice,
@@ -127,7 +128,8 @@ class StatusLine(Static):
         | ToolFinished
         | Notice
         | Summarised
-        | Pinned,
+        | Pinned
+        | FileAttached,
     ) -> str:
         match event:
             case PromptProgress():
@@ -144,7 +146,7 @@ class StatusLine(Static):
                 return f"running {self._calls.get(call_id, 'a tool')}: {single_line(message, 60)}"
             case TurnSettings() | ReasoningFinished() | MalformedCall() | Decided() | ToolFinished() | Notice():
                 pass
-            case Summarised() | Pinned():
+            case Summarised() | Pinned() | FileAttached():
                 pass
             case _:
                 assert_never(event)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from smol_chat.events import TurnEvent, TurnFailed
+from smol_chat.messages import Attachment
 from smol_chat.ui.backend import OpenConversation
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,16 @@ class TurnRunner:
         self._conversation = conversation
         self._over.clear()
 
-    async def run(self, text: str) -> None:
+    def abandon(self) -> None:
+        """Take back that a turn was begun."""
+        self._over.set()
+
+    async def run(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
         """Run the turn that was begun, to its last event."""
         assert self._conversation is not None
         breath = time.perf_counter()
         try:
-            async with aclosing(self._conversation.run_turn(text)) as events:
+            async with aclosing(self._conversation.run_turn(text, attachments)) as events:
                 async for event in events:
                     self._route(event)
                     if time.perf_counter() - breath > _BREATH_S:

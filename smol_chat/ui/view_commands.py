@@ -13,3 +13,13 @@ if TYPE_CHECKING:  # the screen's commands import this module
 @command("find", "find words in this conversation", "[words]")
 async def _find(chat: ChatScreen, argument: str) -> None:
     await chat.action_find(argument)
+
+
+@command("attach", "attach a file: its text goes with the message", "[path]")
+async def _attach(chat: ChatScreen, argument: str) -> None:
+    if argument:
+        chat.attach_file(argument)
+    else:
+        from smol_chat.ui.pickers import pick_file  # late: start-up; lists are opened seldom
+
+        await pick_file(chat)

@@ -10,6 +10,7 @@ from smol_chat.commands.json_lines import json_line, json_objects
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     GenerationProgress,
     MalformedCall,
     Notice,
@@ -26,7 +27,7 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.messages import Attachment, JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 
 USAGE, TIMINGS = Usage(30, 10, 5), Timings(120, 50.123, 9.876)
 NUMBERS: JsonObject = {
@@ -36,6 +37,10 @@ NUMBERS: JsonObject = {
 
 LINES: list[tuple[TurnEvent, list[JsonObject]]] = [
     (TurnStarted("c1", "Hi"), [{"type": "turn_started", "conversation": "c1"}]),
+    (
+        FileAttached(Attachment("a.txt", "x", 5, cut=True)),
+        [{"type": "file_attached", "path": "a.txt", "bytes": 5, "cut": True}],
+    ),
     (PromptProgress(3, 9, 1), [{"type": "prompt_progress", "done": 3, "total": 9, "reused": 1}]),
     (ReasoningDelta("r"), [{"type": "reasoning_delta", "text": "r"}]),
     (ContentDelta("c"), [{"type": "content_delta", "text": "c"}]),

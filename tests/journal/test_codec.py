@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     MalformedCall,
     Notice,
     Pinned,
@@ -32,7 +33,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.journal.codec import KINDS, NOT_STORED, coalesced, decode, encode
-from smol_chat.messages import JsonObject, Origin, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.messages import Attachment, JsonObject, Origin, Timings, ToolCall, ToolFailure, ToolResult, Usage
 
 anything = st.text(st.characters(), max_size=20)  # control characters and lone surrogates too
 whole = st.integers(0, 2**53)
@@ -66,6 +67,7 @@ STRATEGIES: dict[type[TurnEvent], st.SearchStrategy[TurnEvent]] = {
     TurnSettings: st.builds(
         TurnSettings, anything, anything, whole, json_objects, st.lists(anything), anything, anything, anything
     ),
+    FileAttached: st.builds(FileAttached, st.builds(Attachment, anything, anything, whole, st.booleans())),
     RoundStarted: st.builds(RoundStarted, whole),
     ReasoningDelta: st.builds(ReasoningDelta, anything),
     ReasoningFinished: st.builds(ReasoningFinished, whole, whole),

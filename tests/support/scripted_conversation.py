@@ -15,6 +15,7 @@ from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import (
     Decided,
+    FileAttached,
     ToolCallProposed,
     ToolFinished,
     ToolStarted,
@@ -24,7 +25,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.journal.store import BranchEnd, ConversationSummary
-from smol_chat.messages import JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
+from smol_chat.messages import Attachment, JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.models.discover import InstalledModel
 from smol_chat.paths import DataPaths
 from smol_chat.tools.egress import Egress
@@ -91,6 +92,7 @@ class ScriptedConversation:
         self.tool_choice = "auto"
         self.sent: list[str] = []
         self.rewound: list[int] = []
+        self.attached: list[tuple[Attachment, ...]] = []
         self.warmed = 0
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
@@ -128,12 +130,15 @@ class ScriptedConversation:
     async def branches(self) -> list[BranchEnd]:
         return []
 
-    async def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
+    async def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         assert self._scripts, "the script has run out"
         self.sent.append(text)
+        self.attached.append(tuple(attachments))
         self._cancelled.clear()
         self.read_to_the_end = False
         yield TurnStarted(self.id, text)
+        for attachment in attachments:
+            yield FileAttached(attachment)
         for step in self._scripts.pop(0):
             if self._cancelled.is_set():
                 break

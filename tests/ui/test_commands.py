@@ -197,7 +197,7 @@ async def test_another_model_is_chosen_from_the_list(tmp_path: Path) -> None:
 async def test_the_palette_finds_the_same_commands(tmp_path: Path) -> None:
     async with on_stage(ScriptedBackend(tmp_path)) as stage:
         await stage.press("ctrl+p")
-        await stage.until(lambda: "begin a new conversation" in stage.text)
+        await stage.until(lambda: "every key and command" in stage.text)
         await stage.type("tools")
         await stage.until(lambda: "list the tools" in stage.text)
 

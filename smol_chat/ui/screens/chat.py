@@ -17,16 +17,18 @@ from textual.screen import Screen
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError
 from smol_chat.events import Decided, Notice, ToolFinished, TurnEvent, TurnFailed, TurnFinished, TurnStarted
+from smol_chat.messages import Attachment
 from smol_chat.ui import commands
 from smol_chat.ui.backend import Backend, OpenConversation
 from smol_chat.ui.branches import Branches
-from smol_chat.ui.command_list import CommandProblem, is_command, matching
+from smol_chat.ui.command_list import CommandProblem, is_command
+from smol_chat.ui.completing import Completer
 from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.approver import CardApprover
 from smol_chat.ui.consent.card import ApprovalCard
 from smol_chat.ui.consent.dock import ApprovalDock
 from smol_chat.ui.consent.guard import Keystrokes
-from smol_chat.ui.hints import CommandHints
+from smol_chat.ui.hints import Hints
 from smol_chat.ui.history import InputHistory
 from smol_chat.ui.queue import MessageQueue
 from smol_chat.ui.status import StatusLine
@@ -84,9 +86,12 @@ class ChatScreen(Screen[None]):
         self._search: SearchBar | None = None
         self._dock = ApprovalDock(keystrokes)
         self._queue = MessageQueue()
-        self._hints = CommandHints()
+        self._hints = Hints()
         self.branches = Branches(self)
         self._composer = Composer(InputHistory(backend.paths.root / "input_history.jsonl"))
+        self._completer = Completer(
+            self._composer, self._hints, backend.workspace, self._look_for_files, self.choose_file
+        )
         self._status = StatusLine(clock)
 
     def compose(self) -> ComposeResult:
@@ -263,8 +268,29 @@ class ChatScreen(Screen[None]):
         self.run_worker(self.branches.act(event.act, event.position), group="command")
 
     async def _run_turn(self, text: str) -> None:
-        await self._turns.run(text)
+        try:
+            attachments = await self._attachments(text)
+        except SmolChatError as error:
+            self._turns.abandon()
+            self.say(f"The message was not sent: {error.message}")
+            self._queue.hold()
+            self._composer.write("\n".join(filter(None, [text, self._composer.text])))
+            return
+        await self._turns.run(text, attachments)
         self._advance()
+
+    async def _attachments(self, text: str) -> tuple[Attachment, ...]:
+        """Read the files a message names, to half of what the model can read at most."""
+        if "@" not in text:
+            return ()
+        from smol_chat.ui.attaching import attach  # late: start-up
+
+        most = self.backend.settings.tools.result_limit
+        limit = min(most, self._engine.context_size * 2) if self._engine is not None else most
+        files, missing = await attach(text, self.backend.workbench().files, limit=limit)
+        for path in missing:
+            self.say(f"There is no file {path!r} in the workspace, so nothing goes along for it.")
+        return files
 
     def _route(self, event: TurnEvent) -> None:
         self.transcript.feed(event)
@@ -339,30 +365,35 @@ class ChatScreen(Screen[None]):
     def on_composer_written(self, event: Composer.Written) -> None:
         """Follow what is being written: the list of commands, and whether a card may take the focus."""
         self._dock.composer_empty = not event.text
-        found = matching(event.text)
-        self._hints.show(found)
-        self._composer.choosing = bool(found)
+        self._completer.follow(event.text)
 
     async def on_composer_pick(self, event: Composer.Pick) -> None:
         """Move in the list of commands, or take one of it."""
         match event.step:
             case "up" | "down":
-                self._hints.move(-1 if event.step == "up" else 1)
+                self._completer.move(-1 if event.step == "up" else 1)
             case "reach" if self._dock.card is not None:
                 self._dock.card.reach()
             case "reach":
                 self.focus_next()
             case "complete" | "run":
-                self._complete(run=event.step == "run")
+                self._completer.take(run=event.step == "run")
 
-    def _complete(self, *, run: bool) -> None:
-        chosen = self._hints.chosen
-        if chosen is None:
-            return
-        written = self._composer.text.removeprefix("/").lower()
-        self._composer.write(f"/{chosen.name}" if run else f"/{chosen.name} ")
-        if run and (written == chosen.name or not chosen.argument):
-            self._composer.send()
+    def on_hints_clicked(self) -> None:
+        """Take what was clicked in the list."""
+        self._completer.take(run=True)
+        self._composer.focus()
+
+    def _look_for_files(self) -> None:
+        self.run_worker(self._completer.look(), group="files", exclusive=True)
+
+    def choose_file(self) -> None:
+        """Attach a file chosen in a tree."""
+        self.run_command_line("/attach")
+
+    def attach_file(self, path: str) -> None:
+        """Name a file in the message that is being written."""
+        self._completer.put_in(path)
 
     def on_composer_sent(self, event: Composer.Sent) -> None:
         """Carry out a command, or put the message where it will be sent next."""
@@ -408,9 +439,8 @@ class ChatScreen(Screen[None]):
 
     def action_stop(self) -> None:
         """Close the list of commands, or stop the turn."""
-        if self._hints.chosen is not None:
-            self._hints.show([])
-            self._composer.choosing = False
+        if self._completer.is_open:
+            self._completer.close()
         elif self._search is not None and self._search.is_open:
             self._search.close()
         elif self.branches.leave():

@@ -92,7 +92,7 @@ class CallBlock(Block):
             arguments = self._arguments()
             symbol = Span("●", self._symbol_style())
             self._pieces = [
-                Piece(self, partial(_header, self._call.name, self._status()), gap=True, label=symbol, toggles=True),
+                Piece(self, partial(header, self._call.name, self._status()), gap=True, label=symbol, toggles=True),
                 *([Piece(self, partial(_argument_lines, arguments, self.unfolded))] if arguments else []),
                 *self._outcome(),
             ]
@@ -140,7 +140,7 @@ class CallBlock(Block):
         if result is None or (result.error is not None and result.error.message == result.content):
             return []
         text = result.content.replace("\r\n", "\n").strip("\n")
-        return _foldable_text(self, text, "result") if text.strip() else []
+        return foldable_text(self, text, "result") if text.strip() else []
 
 
 class MalformedBlock(Block):
@@ -167,10 +167,10 @@ class MalformedBlock(Block):
         if self._pieces is None:
             title = [Span(f"not run: {visible(self._event.message, keep_newlines=False)}", "error")]
             head = Piece(
-                self, partial(_header, "unreadable call", title), gap=True, label=Span("✕", "error"), toggles=True
+                self, partial(header, "unreadable call", title), gap=True, label=Span("✕", "error"), toggles=True
             )
             raw = self._event.raw.strip("\n")
-            self._pieces = [head, *(_foldable_text(self, raw, "result") if raw.strip() else [])]
+            self._pieces = [head, *(foldable_text(self, raw, "result") if raw.strip() else [])]
         return self._pieces
 
 
@@ -187,7 +187,8 @@ def _outcome_words(result: ToolResult) -> list[str]:
     return [took, _FROM.get(result.origin, ""), sandbox, cut]
 
 
-def _header(name: str, status: list[Span], width: int) -> list[Line]:
+def header(name: str, status: list[Span], width: int) -> list[Line]:
+    """Lay out a name and what is said about it."""
     title = Span(visible(name, keep_newlines=False), "call")
     return wrap([title, Span("  "), *status] if any(span.text for span in status) else [title], width)
 
@@ -225,7 +226,7 @@ def _shown(value: JsonValue) -> str:
     return visible(json.dumps(value, ensure_ascii=False), keep_newlines=False)
 
 
-def _foldable_text(block: CallBlock | MalformedBlock, text: str, style: str) -> list[Piece]:
+def foldable_text(block: Block, text: str, style: str) -> list[Piece]:
     """Return the first lines and how many more there are, or everything in chunks."""
     if block.unfolded:
         pieces = [Piece(block, partial(_barred, chunk, style, 0), size=measure(chunk)) for chunk in chunks(text)]

@@ -12,6 +12,7 @@ from typing_extensions import assert_never
 from smol_chat.events import (
     ContentDelta,
     Decided,
+    FileAttached,
     GenerationProgress,
     MalformedCall,
     Notice,
@@ -32,6 +33,7 @@ from smol_chat.events import (
     TurnSettings,
     TurnStarted,
 )
+from smol_chat.ui.transcript.attachment import AttachmentBlock
 from smol_chat.ui.transcript.blocks import AnswerBlock, Block, NoticeBlock, ReasoningBlock, UserBlock
 from smol_chat.ui.transcript.calls import CallBlock, MalformedBlock
 from smol_chat.ui.transcript.pieces import Piece
@@ -220,6 +222,7 @@ class Turn:
         event: TurnStarted
         | TurnResumed
         | TurnSettings
+        | FileAttached
         | RoundStarted
         | PromptProgress
         | ReasoningFinished
@@ -232,18 +235,18 @@ class Turn:
         match event:
             case TurnStarted():
                 self._add(UserBlock(event.text, self._version))
+            case FileAttached():
+                self._add(AttachmentBlock(event.attachment))
             case RoundStarted():
                 self._settle()
-            case TurnResumed():
-                self._add(NoticeBlock(RESUMED))
             case PromptProgress() | TurnSettings():
                 pass
             case ReasoningFinished():
                 if isinstance(self._open, ReasoningBlock):
                     self._open.finish(event.duration_ms, event.tokens, keep_window=self.keeps_windows)
                     self._open = None
-            case Notice():
-                self._add(NoticeBlock(event.message))
+            case Notice() | TurnResumed():
+                self._add(NoticeBlock(event.message if isinstance(event, Notice) else RESUMED))
             case Summarised():
                 self._add(NoticeBlock(_SUMMARISED.format(event.turns, "" if event.turns == 1 else "s", event.text)))
             case Pinned(on=on):
