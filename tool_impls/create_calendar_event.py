@@ -5,13 +5,16 @@ from __future__ import annotations
 import difflib
 import uuid
 import zoneinfo
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from smol_chat.tools import (
     Effect,
     JsonObject,
+    Origin,
     Preview,
     Range,
     ToolContext,
@@ -22,6 +25,7 @@ from smol_chat.tools import (
 )
 
 if TYPE_CHECKING:
+    from smol_chat.tools.caldav import CalDavCalendar
     from smol_chat.tools.calendars import Schedule
     from smol_chat.tools.event import PlannedEvent
 
@@ -37,10 +41,28 @@ class CalendarSettings:
     folder: str = setting("", "Folder of .ics files; empty: calendar in the data folder.")
     timezone: str = setting("", 'Time zone of times without one, as in "Europe/Oslo"; empty: this machine\'s.')
     duration_minutes: int = setting(60, "Length of an event that names no end.", minimum=1, maximum=1440)
+    caldav_url: str = setting(
+        "",
+        'Address of a calendar on a CalDAV server, which events are sent to instead: "https://…/calendars/me/home/".',
+    )
+    caldav_user: str = setting("", "Name to log in with there; empty: no login.")
+    caldav_password_env: str = setting(
+        "", "Name of the environment variable that holds the password; empty: the system's keyring."
+    )
+
+
+def _effect(arguments: JsonObject, settings: object) -> Effect:
+    return Effect.SEND if isinstance(settings, CalendarSettings) and settings.caldav_url else Effect.WRITE
+
+
+def _hosts(settings: CalendarSettings) -> Sequence[str]:
+    return [urlsplit(settings.caldav_url).netloc.rpartition("@")[2]] if settings.caldav_url else []
 
 
 @tool(
     effect=Effect.WRITE,
+    effect_of=_effect,
+    hosts=_hosts,
     settings=CalendarSettings,
     keywords="calendar event meeting appointment schedule remind reminder invite book plan",
 )
@@ -58,15 +80,27 @@ async def create_calendar_event(
     ctx: ToolContext,
 ) -> ToolOutput:
     """Add an event to the calendar. Times are ISO 8601 local times."""
+    from smol_chat.tools.calendars import here
     from smol_chat.tools.event import written
 
     planned = await _planned(
         ctx, title, start, end, duration_minutes, location, attendees, timezone, reminder_minutes, recurrence
     )
     name = uuid.uuid4().hex
-    path = await ctx.calendar(_folder(ctx)).save(f"{name}.ics", written(planned, f"{name}@smol-chat"))
-    data: JsonObject = {"file": str(path), "start": planned.start.isoformat(), "end": planned.end.isoformat()}
-    return ToolOutput(f"Added {planned.title!r}, {_when(planned)}, as {path}.", data=data)
+    event = written(planned, f"{name}@smol-chat")
+    data: JsonObject = {"start": planned.start.isoformat(), "end": planned.end.isoformat()}
+    server = _server(ctx)
+    if server is None:
+        path = await ctx.calendar(_folder(ctx)).save(f"{name}.ics", event)
+        return ToolOutput(f"Added {planned.title!r}, {_when(planned)}, as {path}.", data={"file": str(path), **data})
+    url = await server.save(f"{name}.ics", event)
+    lines = [f"Added {planned.title!r}, {_when(planned)}, to the calendar at {server.host}."]
+    try:
+        schedule = await server.between(_utc(planned.start), _utc(planned.end), but=url)
+        lines += _collisions(schedule, here(planned.start).tzinfo)
+    except ToolError as error:  # the event is there all the same
+        lines.append(f"What it collides with is not known: {error.message}")
+    return ToolOutput("\n".join(lines), data={"url": url, **data}, origin=Origin.WEB)
 
 
 @create_calendar_event.preview
@@ -90,14 +124,19 @@ async def _preview(
         ctx, title, start, end, duration_minutes, location, attendees, timezone, reminder_minutes, recurrence
     )
     written(planned, "preview@smol-chat")
-    calendar = ctx.calendar(_folder(ctx))
-    schedule = await calendar.between(_utc(planned.start), _utc(planned.end))
     lines = [planned.title, _when(planned)]
     lines += [f"where: {planned.location}"] if planned.location else []
     lines += [f"with: {person}" for person in (*map(str, planned.attendees), *planned.names)]
     lines += ["Nobody is invited by mail; the names are only written down."] if attendees else []
     lines += [f"reminder {reminder_minutes} minutes before"] if reminder_minutes is not None else []
     lines += [f"repeats: {planned.recurrence} (collisions are looked for at the first time only)"] if recurrence else []
+    server = _server(ctx)
+    if server is not None:  # it is not asked before the person allows it
+        await server.check()
+        told = "it is asked for collisions only then."
+        return Preview(f"Send an event to the calendar at {server.host}; {told}", "\n".join(lines))
+    calendar = ctx.calendar(_folder(ctx))
+    schedule = await calendar.between(_utc(planned.start), _utc(planned.end))
     lines += _collisions(schedule, here(planned.start).tzinfo)
     busy = f" It collides with {len(schedule.taken)} of your events." if schedule.taken else ""
     return Preview(f"Add an event to {calendar.folder}.{busy}", "\n".join(lines))
@@ -113,6 +152,16 @@ def _collisions(schedule: Schedule, zone: tzinfo | None) -> list[str]:
     if schedule.unread:
         lines.append(f"{schedule.unread} calendar files could not be read and were not looked at.")
     return lines
+
+
+def _server(ctx: ToolContext) -> CalDavCalendar | None:
+    """Return the calendar on a server, None where events are files here."""
+    from smol_chat.tools.caldav import CalDavAccount
+
+    own = ctx.settings(CalendarSettings)
+    if not own.caldav_url:
+        return None
+    return ctx.caldav(CalDavAccount(own.caldav_url, own.caldav_user, own.caldav_password_env))
 
 
 def _folder(ctx: ToolContext) -> str:

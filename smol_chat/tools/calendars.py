@@ -106,11 +106,20 @@ def _schedule(folder: Path, start: datetime, end: datetime) -> Schedule:
 
 
 def _busy(path: Path, start: datetime, end: datetime) -> Iterator[Busy]:
-    from icalendar import Calendar
-
     if not path.is_file() or path.stat().st_size > _MAX_BYTES:
         raise ValueError("no file, or too large")
-    for event in Calendar.from_ical(path.read_bytes()).walk("VEVENT"):
+    yield from busy_times(path.read_bytes(), start, end)
+
+
+def busy_times(calendar: bytes | str, start: datetime, end: datetime) -> Iterator[Busy]:
+    """Yield the times that the events of a calendar take between two moments.
+
+    Raises:
+        ValueError, KeyError, TypeError and whatever else icalendar raises: the text is not what it should be.
+    """
+    from icalendar import Calendar
+
+    for event in Calendar.from_ical(calendar).walk("VEVENT"):
         if str(event.get("STATUS", "")) == "CANCELLED" or str(event.get("TRANSP", "")) == "TRANSPARENT":
             continue
         first, length = _first(event)

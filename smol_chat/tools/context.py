@@ -19,6 +19,7 @@ from smol_chat.tools.undo import UndoStore
 
 if TYPE_CHECKING:
     from smol_chat.messages import ToolResult
+    from smol_chat.tools.caldav import CalDavAccount, CalDavCalendar
     from smol_chat.tools.calendars import CalendarFolder
     from smol_chat.tools.database.runner import Database
     from smol_chat.tools.mail import MailDesk
@@ -164,6 +165,12 @@ class ToolContext:
         if self._workbench.data_folder is None:
             raise ToolError("unavailable", "There is no data folder for a calendar.")
         return CalendarFolder(self._workbench.data_folder / "calendar")
+
+    def caldav(self, account: CalDavAccount) -> CalDavCalendar:
+        """A calendar on a server that the settings name."""
+        from smol_chat.tools.caldav import CalDavCalendar  # late: as above
+
+        return CalDavCalendar(account, self.http)
 
     @property
     def database(self) -> Database:

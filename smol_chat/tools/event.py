@@ -107,6 +107,7 @@ def written(event: PlannedEvent, uid: str) -> bytes:
         address = vCalAddress(f"mailto:{attendee.address}")
         if attendee.name:
             address.params["CN"] = vText(attendee.name.replace('"', "'"))
+        address.params["SCHEDULE-AGENT"] = vText("NONE")  # a server that gets the event invites nobody (RFC 6638)
         made.add("attendee", address, encode=False)
     if event.recurrence:
         made.add("rrule", vRecur.from_ical(event.recurrence))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import sys
 import threading
@@ -12,9 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from smol_chat.config.keyring_secret import KEYRING_SERVICE, keyring_secret
 from smol_chat.errors import ToolError
 from smol_chat.tools.mail_message import AddressBook, Mail
+from smol_chat.tools.passwords import account_password
 from smol_chat.tools.private_files import save_new
 
 if TYPE_CHECKING:
@@ -130,28 +129,7 @@ def _read_book(path: Path) -> AddressBook:
 
 
 def _password(account: MailAccount) -> str:
-    """Return the password from the environment or the system's keyring.
-
-    Raises:
-        ToolError: `unavailable`, saying where to put it.
-    """
-    if account.password_env:
-        password = os.environ.get(account.password_env)
-        if not password:
-            raise ToolError(
-                "unavailable",
-                f"The environment variable {account.password_env!r} (tools.send_email.password_env) is not set: "
-                "set it to the mail account's password.",
-            )
-        return password
-    advice = (
-        f"There is no password for {account.user}: name an environment variable in tools.send_email.password_env, or "
-        f"run keyring set {KEYRING_SERVICE} {account.user} (needs pip install 'smol-chat[mail]')."
-    )
-    password = keyring_secret(account.user)
-    if not password:
-        raise ToolError("unavailable", advice)
-    return password
+    return account_password(account.user, account.password_env, "tools.send_email.password_env")
 
 
 class _Delivery:

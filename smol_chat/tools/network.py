@@ -26,7 +26,7 @@ Resolver = Callable[[str, int], Awaitable[list[str]]]
 Connector = Callable[[str, int, "float | None"], "Awaitable[httpcore.AsyncNetworkStream]"]
 """Opens a connection to an address and a port within seconds."""
 
-Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+Method = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "REPORT"]
 
 USER_AGENT = f"Mozilla/5.0 (compatible; smol-chat/{__version__})"
 MAX_BYTES = 8 * 1024 * 1024
