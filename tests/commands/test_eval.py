@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from smol_chat.commands.eval import Meter
+from support.openai_server import Answer, OpenAIServer, Stream, content, finish, tool_call
 from support.program import Program
 
 HEAD = {"suite": "two"}
@@ -101,3 +103,20 @@ def test_the_meter_draws_a_bar_on_a_terminal_only() -> None:
     assert "█" in bar.getvalue() and bar.getvalue().endswith("4 of 4\n")
     assert "\x1b[2J" not in bar.getvalue() + log.getvalue()
     assert log.getvalue().splitlines()[-1].endswith("4 of 4")
+
+
+async def test_a_server_is_measured_by_the_calls_it_separates(program: Program, suite: Path) -> None:
+    calls = [tool_call("calculate", '{"expression": "6*7"}'), tool_call("calculate", "{", call_id="b", index=1)]
+    script: list[Answer] = [
+        Stream([*calls[0], *calls[1], *finish("tool_calls")]),
+        Stream([*content("Hello."), *finish()]),
+    ]
+    async with OpenAIServer(script) as server:
+        arguments = ["eval", "--suite", str(suite), "--server", f"http://127.0.0.1:{server.port}", "--json"]
+        done = await asyncio.to_thread(program, *arguments)
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["decoding"], run["malformed"]) == ("free", {"truncated": 1})
+    assert (run["total"]["precision"]["value"], run["total"]["recall"]["value"]) == (1.0, 0.5)
+    assert run["total"]["no_tool_accuracy"]["value"] == 1.0
+    assert [request["temperature"] for request in server.requests] == [0.0, 0.0]
