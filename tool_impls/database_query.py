@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,14 @@ from smol_chat.tools import (
     ToolContext,
     ToolError,
     ToolOutput,
+    find_connection,
     reads_only,
     setting,
     tool,
 )
 
 if TYPE_CHECKING:
+    from smol_chat.tools.database.connections import Connection
     from smol_chat.tools.database.runner import Changes, RowChange, Rows
 
 _MAX_SQL = 100_000
@@ -34,13 +37,22 @@ _SIGNS = {"INSERT": ("inserted", "+"), "DELETE": ("deleted", "-"), "UPDATE": ("u
 class DatabaseSettings:
     """What one statement may take."""
 
-    database: str = setting("", "Database in the workspace that is asked where the call names none.")
+    database: str = setting("", "Database that is asked where the call names none: in the workspace, or a connection.")
+    connections: tuple[str, ...] = setting(
+        (),
+        'Databases asked by name, read only, as in "shop=postgresql+psycopg://reader:${SHOP_PASSWORD}@host/shop"; '
+        "${…} is a variable of the environment.",
+    )
     max_rows: int = setting(200, "Rows of a result; more are cut.", minimum=1, maximum=10_000)
     timeout: float = setting(10.0, "Seconds after which a statement is stopped.", minimum=0.1, maximum=50)
 
 
 def _effect(arguments: JsonObject, settings: object) -> Effect:
-    return Effect.READ if reads_only(str(arguments["query"])) else Effect.WRITE
+    if not reads_only(str(arguments["query"])):
+        return Effect.WRITE
+    own = settings if isinstance(settings, DatabaseSettings) else DatabaseSettings()
+    connection = _connection(str(arguments.get("database") or ""), own)
+    return Effect.NETWORK if connection and connection.address else Effect.READ
 
 
 @tool(
@@ -56,6 +68,13 @@ async def database_query(
     ctx: ToolContext,
 ) -> ToolOutput:
     """Run one SQL query on the local database and return rows."""
+    connection = _connection(database or "", ctx.settings(DatabaseSettings))
+    if connection is not None:
+        _check_reading(query)
+        away = connection.address
+        with ctx.egress.unseen(ctx.caller, *away) if away else contextlib.nullcontext():
+            found = await ctx.database.ask(connection, query, _limits(ctx))
+        return ToolOutput(_shown(found), data=_data(connection.name, found), origin=Origin.DATABASE)
     path = await _path(query, database, ctx)
     if reads_only(query):
         found = await ctx.database.read(path, query, _limits(ctx))
@@ -68,6 +87,13 @@ async def database_query(
 
 @database_query.preview
 async def _preview(query: str, database: str | None = None, *, ctx: ToolContext) -> Preview:
+    connection = _connection(database or "", ctx.settings(DatabaseSettings))
+    if connection is not None:
+        _check_reading(query)
+        if connection.address:
+            ctx.egress.require_online()
+        hosts = (connection.address[0],) if connection.address else ()
+        return Preview(f"Read from the database {connection.name} of your settings.", query, "sql", hosts=hosts)
     path = await _path(query, database, ctx)
     if reads_only(query):
         return Preview(f"Read from {path}.", query, "sql")
@@ -80,12 +106,27 @@ async def _preview(query: str, database: str | None = None, *, ctx: ToolContext)
 # --- which database -------------------------------------------------------------------------------
 
 
-async def _path(query: str, database: str | None, ctx: ToolContext) -> str:
-    """Return the database that is meant: the one named, the one set, or the only one there is."""
+def _connection(database: str, own: DatabaseSettings) -> Connection | None:
+    """Return the connection that is meant, None where it is a file."""
+    return find_connection(database or own.database, own.connections)
+
+
+def _check(query: str) -> None:
     if not query.strip():
         raise ToolError("invalid_arguments", "Write a statement, or .schema for the tables.")
     if len(query) > _MAX_SQL:
         raise ToolError("invalid_arguments", f"A statement may have at most {_MAX_SQL:,} characters.")
+
+
+def _check_reading(query: str) -> None:
+    _check(query)
+    if not reads_only(query):
+        raise ToolError("blocked", "Databases of the settings are only read: send a SELECT.")
+
+
+async def _path(query: str, database: str | None, ctx: ToolContext) -> str:
+    """Return the database that is meant: the one named, the one set, or the only one there is."""
+    _check(query)
     named = database or ctx.settings(DatabaseSettings).database
     if named:
         return ctx.files.relative(named)

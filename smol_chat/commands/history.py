@@ -153,14 +153,15 @@ def _egress(assembly: Assembly, limit: int, *, as_json: bool) -> int:
 
 
 def _where(made: Connection) -> str:
-    return f"{made.host}:{made.port} ({made.address})" if made.port else made.host
+    port = f":{made.port}" if made.port else ""
+    return f"{made.host}{port}{f' ({made.address})' if made.address else ''}"
 
 
 def _size(made: Connection) -> str:
     if made.state != "closed":
         return made.state
-    if not made.port:
-        return "a program had the network; bytes not known"
+    if not made.exact and not made.sent + made.received:
+        return "bytes not known"
     return f"{'' if made.exact else 'about '}{made.sent:,} B out, {made.received:,} B in"
 
 

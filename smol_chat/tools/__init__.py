@@ -7,6 +7,7 @@ from smol_chat.config import setting
 from smol_chat.errors import ToolError
 from smol_chat.messages import JsonObject, JsonValue, Origin, ToolErrorKind
 from smol_chat.tools.context import ToolContext, ToolWorkbench
+from smol_chat.tools.database.connections import find_connection
 from smol_chat.tools.database.runner import QueryLimits
 from smol_chat.tools.database.statements import reads_only
 from smol_chat.tools.earlier import result_text
@@ -42,6 +43,7 @@ __all__ = [
     "ToolOutput",
     "ToolRegistry",
     "ToolWorkbench",
+    "find_connection",
     "preview_call",
     "reads_only",
     "result_text",

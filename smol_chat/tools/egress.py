@@ -82,7 +82,7 @@ class Connection:
     sent: int
     received: int
     exact: bool
-    """False where a library connects on its own: its address was checked before, and only contents are counted.
+    """False where a library connects on its own and only contents are counted, or a process of its own, and nothing is.
 
     Without a port: a program had the network, and nothing is known of what it did there.
     """
@@ -243,18 +243,18 @@ class Egress:
         return Passage(ended)
 
     @contextlib.contextmanager
-    def unseen(self, caller: Caller) -> Iterator[None]:
-        """Record that a program has the network for as long as this lasts; to whom it connects is not known.
+    def unseen(self, caller: Caller, host: str = ANY_HOST, port: int = 0) -> Iterator[None]:
+        """Record that a process of its own has the network for as long as this lasts; its bytes are not counted.
 
         Raises:
             ToolError: as `open`.
         """
-        passage = self.open(caller, ANY_HOST, 0, "", exact=False)
+        passage = self.open(caller, host, port, "", exact=False)
         passage.connected = True
         try:
             yield
-        except ToolError:  # it was not run
-            passage.connected = False
+        except ToolError as error:
+            passage.connected = error.kind != "unavailable"  # then it was not run, or found nobody
             raise
         finally:
             passage.close()

@@ -17,6 +17,7 @@ from typing import Any
 
 from smol_chat.errors import ToolError
 from smol_chat.messages import JsonValue
+from smol_chat.tools.database.connections import Connection
 from smol_chat.tools.database.sqlite import NOTHING
 from smol_chat.tools.files import OpenFile, WorkspaceFiles
 from smol_chat.tools.sandbox.ending import end_group
@@ -25,6 +26,7 @@ SQLITE_SUFFIXES = (".db", ".sqlite", ".sqlite3", ".db3")
 DATA_SUFFIXES = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
 _SQLITE_HEADER = b"SQLite format 3\x00"
 _SQLITE_MEMORY = 512 * 1024 * 1024
+_CONNECTED_MEMORY = 1024 * 1024 * 1024
 _FILES_MEMORY = 4 * 1024 * 1024 * 1024
 """Address space, which DuckDB takes far more of than memory; its own limit is in `data_files`."""
 _GRACE = 2.0
@@ -108,6 +110,14 @@ class Database:
             return _rows(await self._read_files(path, sql, limits))
         return _rows(await self._on_sqlite("query", path, sql, limits))
 
+    async def ask(self, connection: Connection, sql: str, limits: QueryLimits) -> Rows:
+        """Run a statement that reads a database which the settings name by a URL."""
+        job = {"name": connection.name, "url": connection.opened()}
+        folders = _library_folders(
+            "sqlalchemy", "Connections to databases need SQLAlchemy: pip install 'smol-chat[databases]'."
+        )
+        return _rows(await self._run("connected", job, sql, limits, [], folders, _CONNECTED_MEMORY))
+
     async def show_change(self, path: str, sql: str, limits: QueryLimits) -> Changes:
         """Tell what a statement would change; nothing is changed."""
         self._refuse_data(path)
@@ -162,7 +172,9 @@ class Database:
             opened.close()
 
     async def _read_files(self, path: str, sql: str, limits: QueryLimits) -> dict[str, Any]:
-        folders = _duckdb_folders()
+        folders = _library_folders(
+            "duckdb", "Data files need DuckDB (Python 3.11 or newer): pip install 'smol-chat[data]'."
+        )
         opened: list[OpenFile] = []
         try:
             for name in [path] if _is_data(path) else await self._data_files(path):
@@ -283,8 +295,13 @@ def _named(opened: Sequence[OpenFile]) -> dict[str, OpenFile]:
     return named
 
 
-def _duckdb_folders() -> list[str]:
-    spec = importlib.util.find_spec("duckdb")
+def _library_folders(package: str, advice: str) -> list[str]:
+    """Return where an extra's package is installed, which the worker finds no other way.
+
+    Raises:
+        ToolError: `unavailable` with the advice where it is not.
+    """
+    spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
-        raise ToolError("unavailable", "Data files need DuckDB (Python 3.11 or newer): pip install 'smol-chat[data]'.")
+        raise ToolError("unavailable", advice)
     return [str(Path(spec.origin).parents[1])]

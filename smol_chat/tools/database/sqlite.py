@@ -20,7 +20,8 @@ from smol_chat.tools.database.statements import PRAGMAS, changes_schema, schema_
 _CREATE_INDEX, _CREATE_TABLE, _CREATE_VIEW, _DELETE, _DROP_INDEX, _DROP_TABLE, _DROP_VIEW = 1, 2, 8, 9, 10, 11, 17
 _INSERT, _PRAGMA, _READ, _SELECT, _UPDATE, _ALTER_TABLE, _REINDEX, _ANALYZE = 18, 19, 20, 21, 23, 26, 27, 28
 _FUNCTION, _RECURSIVE = 31, 33
-_READING = frozenset((_READ, _SELECT, _FUNCTION, _RECURSIVE))
+READING = frozenset((_READ, _SELECT, _FUNCTION, _RECURSIVE))
+"""What a statement does that only reads."""
 _ROWS = frozenset((_INSERT, _UPDATE, _DELETE))
 _TABLES = frozenset(
     (
@@ -53,7 +54,7 @@ def query(job: dict[str, Any]) -> dict[str, Any]:
         wanted = schema_request(job["sql"])
         if wanted is not None:
             return _schema(connection, wanted)
-        guard = _Guard(connection, _READING, job["seconds"])
+        guard = Guard(connection, READING, job["seconds"])
         return _run(connection, guard, job)
     finally:
         connection.close()
@@ -73,7 +74,7 @@ def preview(job: dict[str, Any]) -> dict[str, Any]:
         with _refusing(connection, job["seconds"]):
             connection.execute("BEGIN IMMEDIATE")
             watched = watch(connection)
-        guard = _Guard(connection, _READING | _ROWS | _TABLES, job["seconds"], watched.prefix)
+        guard = Guard(connection, READING | _ROWS | _TABLES, job["seconds"], watched.prefix)
         result = _run(connection, guard, job)
         guard.lift()
         return {**result, **watched.told(), "file": _fingerprint(job)}
@@ -94,7 +95,7 @@ def write(job: dict[str, Any]) -> dict[str, Any]:
             raise Refused(
                 "blocked", "The database has changed since the change was shown. Nothing was done; ask again."
             )
-        guard = _Guard(connection, _READING | _ROWS | _TABLES, job["seconds"])
+        guard = Guard(connection, READING | _ROWS | _TABLES, job["seconds"])
         before = connection.total_changes
         result = _run(connection, guard, job)
         guard.lift()
@@ -168,7 +169,7 @@ def _fingerprint(job: dict[str, Any]) -> list[Any]:
 # --- running ----------------------------------------------------------------------------------------
 
 
-class _Guard:
+class Guard:
     """The authorizer and the clock of one connection, from now until they are lifted."""
 
     def __init__(
@@ -227,7 +228,7 @@ _ACTIONS = {
 }
 
 
-def _run(connection: sqlite3.Connection, guard: _Guard, job: dict[str, Any]) -> dict[str, Any]:
+def _run(connection: sqlite3.Connection, guard: Guard, job: dict[str, Any]) -> dict[str, Any]:
     with _refusing(connection, job["seconds"], guard):
         cursor = connection.execute(job["sql"])
         columns = [entry[0] for entry in cursor.description or ()]
@@ -255,7 +256,7 @@ def _limit_time(connection: sqlite3.Connection, seconds: float) -> None:
 
 
 @contextlib.contextmanager
-def _refusing(connection: sqlite3.Connection, seconds: float, guard: _Guard | None = None) -> Iterator[None]:
+def _refusing(connection: sqlite3.Connection, seconds: float, guard: Guard | None = None) -> Iterator[None]:
     """Turn SQLite's errors into sentences."""
     try:
         yield

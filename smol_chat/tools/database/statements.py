@@ -45,10 +45,14 @@ def schema_request(sql: str) -> str | None:
     return None if found is None else (found["table"] or "").strip('"')
 
 
+def first_word(sql: str) -> str:
+    """Return what the statement begins with, in upper case."""
+    return next(_words(sql), ("", 0))[0]
+
+
 def changes_schema(sql: str) -> bool:
     """Tell whether the statement changes tables rather than rows."""
-    first, _ = next(_words(sql), ("", 0))
-    return first in ("CREATE", "DROP", "ALTER", "REINDEX", "ANALYZE")
+    return first_word(sql) in ("CREATE", "DROP", "ALTER", "REINDEX", "ANALYZE")
 
 
 def _words(sql: str) -> Iterator[tuple[str, int]]:

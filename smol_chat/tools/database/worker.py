@@ -44,6 +44,10 @@ def run_job(job: dict[str, Any]) -> dict[str, Any]:
         from smol_chat.tools.database.data_files import query_files  # late: a library that not everybody has
 
         return query_files(job)
+    if job["task"] == "connected":
+        from smol_chat.tools.database.connected import query_connected  # late: as above
+
+        return query_connected(job)
     from smol_chat.tools.database import sqlite
 
     tasks = {"query": sqlite.query, "preview": sqlite.preview, "write": sqlite.write}
