@@ -99,6 +99,7 @@ def build_parser() -> Parser:
         action="store_true",
         help="run a turn where every way out is watched, and say whether anything tried to leave",
     )
+    _add_serve(commands)
     completion = _command(commands, "completion", "print the completion script of a shell", "completion")
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
     completion.set_defaults(parser=parser)
@@ -184,6 +185,20 @@ def _add_ask(commands: Commands[Parser]) -> None:
     ask.add_argument("--seed", metavar="N", type=_seed, help="fixed start of the randomness")
     ask.add_argument("--temperature", metavar="T", type=_temperature, help="randomness; 0: always the likeliest token")
     ask.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning to standard error")
+
+
+def _add_serve(commands: Commands[Parser]) -> None:
+    serve = _command(commands, "serve", "show the screen in a browser on this machine", "serve")
+    _add_conversation(serve)
+    serve.add_argument(
+        "--port", metavar="N", type=_port, default=8321, help="port to listen on; 0: any (default: 8321)"
+    )
+    serve.add_argument(
+        "--address",
+        metavar="IP",
+        default="127.0.0.1",
+        help="address to listen on; any but the default one lets other machines in, unencrypted",
+    )
 
 
 def _add_tools(commands: Commands[Parser]) -> None:
@@ -283,6 +298,10 @@ def _rounds(text: str) -> int:
 
 def _seed(text: str) -> int:
     return _whole(text, 0, 2**32 - 1)
+
+
+def _port(text: str) -> int:
+    return _whole(text, 0, 65_535)
 
 
 def _whole(text: str, least: int, most: int) -> int:

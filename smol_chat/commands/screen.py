@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from smol_chat.commands.start import assemble, chosen_conversation
@@ -12,7 +13,8 @@ from smol_chat.errors import UsageError
 
 def run(arguments: argparse.Namespace) -> int:
     """Open the screen and return its exit code when it is left."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    in_browser = os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
+    if not in_browser and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("The screen needs a terminal; without one ask a question with smol-chat ask.")
     assembly = assemble(arguments)
     conversation = chosen_conversation(arguments, assembly)
