@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from smol_chat.agent.facts import host_of, leaves
 from smol_chat.agent.spans import UNTRUSTED, Argument, Source
-from smol_chat.events import Decided, ToolCallProposed, ToolFinished, TurnEvent, TurnStarted
+from smol_chat.events import Decided, FileAttached, ToolCallProposed, ToolFinished, TurnEvent, TurnStarted
 from smol_chat.messages import ArgumentOrigin, JsonObject, Origin, OriginSpan, ToolCall, ToolResult, ToolSchema
 from smol_chat.tools.spec import Effect
 
@@ -49,7 +49,7 @@ class Readings:
 
     def add(self, event: TurnEvent) -> None:
         """Take in the next event."""
-        if isinstance(event, (TurnStarted, ToolCallProposed, Decided, ToolFinished)):
+        if isinstance(event, (TurnStarted, FileAttached, ToolCallProposed, Decided, ToolFinished)):
             self._unread.append(event)
 
     def origins(self, call: ToolCall) -> tuple[ArgumentOrigin, ...]:
@@ -74,6 +74,8 @@ class Readings:
             match event:
                 case TurnStarted(text=text):
                     self._sources.append(Source(Origin.USER, "", text))
+                case FileAttached(attachment=file):
+                    self._sources.append(Source(Origin.FILE, file.path, file.text))
                 case ToolCallProposed(call=call):
                     self._calls[call.id] = call
                     self._origins[call.id] = self._traced(call)
