@@ -98,9 +98,7 @@ async def _preview(query: str, database: str | None = None, *, ctx: ToolContext)
     if reads_only(query):
         return Preview(f"Read from {path}.", query, "sql")
     changes = await ctx.database.show_change(path, query, _limits(ctx))
-    return Preview(
-        f"Change {path}: {_summary(changes)}.", "\n".join([*query.splitlines(), "", *_diff(changes)]), "diff"
-    )
+    return Preview(f"Change {path}: {_summary(changes)}.", query, "sql", "\n".join(_diff(changes)))
 
 
 # --- which database -------------------------------------------------------------------------------

@@ -90,13 +90,13 @@ async def _preview(to: str, subject: str, body: str, cc: str | None = None, *, c
     text = "\n".join([*lines, f"Subject: {mail.subject}", "", mail.body])
     account = _account(ctx)
     if account is None:
-        return Preview(f"Write this mail as a draft into {ctx.mail.drafts}; no SMTP server is set.", text)
+        return Preview(f"Write this mail as a draft into {ctx.mail.drafts}; no SMTP server is set.", text, "mail")
     await ctx.mail.check(account)
     hold = ctx.settings(MailSettings).hold_seconds
     wait = f" after {hold:g} s in the outbox" if hold else ""
     unknown = sum(not book.knows(recipient) for recipient in mail.recipients)
     stranger = f" {unknown} of {len(mail.recipients)} not in your address book." if unknown else ""
-    return Preview(f"Send this mail through {account.address}{wait}.{stranger}", text)
+    return Preview(f"Send this mail through {account.address}{wait}.{stranger}", text, "mail")
 
 
 def _marked(recipient: Recipient, book: AddressBook) -> str:

@@ -151,8 +151,8 @@ def card(request: ApprovalRequest) -> str:
     lines = [f"\n{_line(call.name)}{count}: {_EFFECTS[request.effect]}", f"  {_line(preview.summary)}"]
     lines += [f"  {_line(name)} = {_line(_as_json(value))}" for name, value in call.arguments.items()]
     lines += [f"  {_line(line)}" for line in _drawn(request)]
-    if preview.body:
-        lines += [f"  │ {line}" for line in visible(preview.body).split("\n")]
+    for text in filter(None, (preview.body, preview.changes)):
+        lines += [f"  │ {line}" for line in visible(text).split("\n")]
     if preview.hosts:
         lines.append(f"  leaves this machine → {_line(', '.join(preview.hosts))}")
     if preview.isolation:

@@ -55,7 +55,7 @@ def typed(schema: JsonObject, arguments: JsonObject) -> JsonObject:
 
     A parameter that may be a string stays one, whatever it looks like; only `null` is told apart.
     """
-    document = _Document(schema)
+    document = Document(schema)
     try:
         return {
             key: _converted(document, document.property(key), raw) if isinstance(raw, str) else raw
@@ -65,7 +65,7 @@ def typed(schema: JsonObject, arguments: JsonObject) -> JsonObject:
         return arguments
 
 
-class _Document:
+class Document:
     """A whole schema, in which references are looked up."""
 
     def __init__(self, root: JsonValue) -> None:
@@ -123,7 +123,7 @@ class _Document:
 
 class _Checker:
     def __init__(self, root: JsonValue) -> None:
-        self._document = _Document(root)
+        self._document = Document(root)
         self._referenced: dict[tuple[str, str, int], list[str]] = {}
         """What each reference found at each place: one that leads to itself ends, many to the same stay cheap."""
 
@@ -267,7 +267,7 @@ def _size_problems(schema: JsonObject, word: str, size: int, unit: str, path: st
     return []
 
 
-def _converted(document: _Document, schema: JsonValue, raw: str) -> JsonValue:
+def _converted(document: Document, schema: JsonValue, raw: str) -> JsonValue:
     parts = document.parts(schema)
     choices = [choice for part in parts for choice in [*_list(part.get("enum")), *_constant(part)]]
     if raw in choices:

@@ -47,7 +47,9 @@ class Preview:
     body: str = ""
     """What is worth seeing whole: a diff, the code, the request."""
     language: str = ""
-    """Pygments lexer name of `body`; empty for plain text."""
+    """What `body` is: a Pygments lexer's name, `diff`, or `mail` (fields, an empty line, the text); empty: plain."""
+    changes: str = ""
+    """What would be other afterwards, where that is not `body` itself: lines with the signs of a diff."""
     hosts: tuple[str, ...] = ()
     """Hosts the call would contact; empty: nothing leaves this machine."""
     isolation: str = ""

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 
 from smol_chat.ui.command_list import COMMANDS
-from smol_chat.ui.consent.card import ANSWERS
+from smol_chat.ui.consent.verbs import ANSWERS
 
 _NAMES = {
     "escape": "Esc",
@@ -29,7 +29,7 @@ _TEXT_WIDTH = 38
 ABOUT_CARDS = (
     "A question takes the keys only when nothing is being written and no key came for a second; Tab, ctrl+o or a click "
     "goes there at once. What you type meanwhile stays in the composer. Enter never allows anything, a paste never "
-    "answers, and what changes files, runs or sends something needs the key twice."
+    "answers, a key counts once no other follows, and what changes files, runs or sends something needs it twice."
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from smol_chat.sanitise import visible
-from smol_chat.ui.consent.card import EFFECTS
+from smol_chat.ui.consent.effects import EFFECTS
 from smol_chat.ui.files import list_files
 from smol_chat.ui.screens.file_tree import FileTreeScreen
 from smol_chat.ui.screens.picker import PickerScreen, Row

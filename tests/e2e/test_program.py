@@ -48,11 +48,12 @@ def test_a_person_approves_one_call_denies_another_and_finds_the_conversation_ag
 ) -> None:
     terminal = start("--model", str(scripted_gguf))
     send(terminal, "What is six times seven?")
-    answer(terminal, "calculate", "y")
+    answer(terminal, "calculate", "Right")
     answer(terminal, "write_file", "w")
     terminal.wait(lambda screen: "the model reads your reason" in screen)
     terminal.text("no files today")
     terminal.keys("Enter")
+    answer(terminal, "calculate", "y")
     terminal.wait(lambda screen: "The answer is 42" in screen)
     screen = terminal.screen()
     assert "6*7 = 42" in screen

@@ -59,11 +59,12 @@ def test_two_parallel_calls_one_allowed_one_denied_reach_the_next_request(start:
     with serving(first, second) as server:
         terminal = start("--server", server.url)
         send(terminal, "Six times seven?")
-        answer(terminal, "calculate", "y")
+        answer(terminal, "calculate", "Right")
         answer(terminal, "write_file", "w")
         terminal.wait(lambda screen: "the model reads your reason" in screen)
         terminal.text("not today")
         terminal.keys("Enter")
+        answer(terminal, "calculate", "y")
         terminal.wait(lambda screen: "It is forty-two." in screen)
         assert "thought for" in terminal.screen()
         messages = server.requests[1]["messages"]

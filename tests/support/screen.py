@@ -11,6 +11,8 @@ from smol_chat.ui.app import SmolChatApp
 from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.card import ApprovalCard
 from smol_chat.ui.consent.dock import ApprovalDock
+from smol_chat.ui.consent.guard import Choice
+from smol_chat.ui.consent.verbs import VerbBar
 from smol_chat.ui.screens.chat import ChatScreen
 from support.scripted_conversation import ScriptedBackend
 
@@ -73,6 +75,11 @@ class Stage:
     async def type(self, text: str, every: float = 0.1) -> None:
         """Type text as a quick typist does."""
         await self.press(*(_NAMES.get(character, character) for character in text), every=every)
+
+    async def click(self, choice: Choice) -> None:
+        """Click an answer of the card."""
+        bar = self.card.query_one(VerbBar)
+        await self.pilot.click(bar, offset=bar.place(choice))
 
     async def send(self, text: str) -> None:
         await self.type(text)

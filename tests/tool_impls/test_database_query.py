@@ -185,9 +185,8 @@ async def test_a_change_shows_the_rows_before_and_after_and_changes_nothing_yet(
     before, modified = shop.read_bytes(), shop.stat().st_mtime_ns
     preview = await shown(bench, "UPDATE people SET age = age + 1 WHERE age < 40")
     assert preview.summary == "Change shop.db: 2 rows of people updated."
-    assert preview.body.splitlines() == [
-        "UPDATE people SET age = age + 1 WHERE age < 40",
-        "",
+    assert preview.body == "UPDATE people SET age = age + 1 WHERE age < 40"
+    assert preview.changes.splitlines() == [
         "@@ people: 2 updated (id | name | age) @@",
         "- 1 | Ana | 30",
         "+ 1 | Ana | 31",
@@ -285,18 +284,18 @@ async def test_many_rows_are_counted_and_the_first_hundred_shown(bench: ToolWork
     )
     preview = await shown(bench, "DELETE FROM n")
     assert "5,000 rows of n deleted" in preview.summary
-    assert preview.body.count("\n- ") == 100
-    assert preview.body.endswith("@@ and 4,900 more @@")
+    assert preview.changes.count("\n- ") == 100
+    assert preview.changes.endswith("@@ and 4,900 more @@")
 
 
 async def test_changed_tables_are_shown_with_their_rows(bench: ToolWorkbench, shop: Path) -> None:
     make(shop, "DROP VIEW adults")
     assert (
         "- CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT, age INT)  (3 rows)"
-        in (await shown(bench, "DROP TABLE people")).body
+        in (await shown(bench, "DROP TABLE people")).changes
     )
     renamed = await shown(bench, "ALTER TABLE people RENAME TO folk")
-    assert '+ CREATE TABLE "folk"' in renamed.body
+    assert '+ CREATE TABLE "folk"' in renamed.changes
     for sql in ("ALTER TABLE people RENAME TO folk", "CREATE TABLE t (a)", "CREATE INDEX i ON folk (age)"):
         await shown(bench, sql)
         assert (await ask(bench, sql)).ok
@@ -306,7 +305,7 @@ async def test_changed_tables_are_shown_with_their_rows(bench: ToolWorkbench, sh
 async def test_hostile_names_of_tables_and_columns_are_quoted(bench: ToolWorkbench, tmp_path: Path) -> None:
     make(tmp_path / "q.db", 'CREATE TABLE "a"";DROP TABLE x;--" ("c""\'1" INT, "select" TEXT); CREATE TABLE x (y)')
     preview = await shown(bench, 'INSERT INTO "a"";DROP TABLE x;--" VALUES (1, \'two\')')
-    assert "+ 1 | two" in preview.body
+    assert "+ 1 | two" in preview.changes
     assert rows(tmp_path / "q.db", "SELECT count(*) FROM x") == [(0,)]
 
 

@@ -203,7 +203,7 @@ async def test_the_palette_finds_the_same_commands(tmp_path: Path) -> None:
 
 
 async def test_help_is_made_of_the_bindings_and_the_commands(tmp_path: Path) -> None:
-    async with on_stage(ScriptedBackend(tmp_path), size=(120, 120)) as stage:
+    async with on_stage(ScriptedBackend(tmp_path), size=(120, 160)) as stage:
         await command(stage, "/help")
         await stage.until(lambda: "Keys and commands" in stage.text)
         for part in ("ctrl+r", "PgUp", "ctrl+j  shift+Enter", "deny and tell the model why", "/reasoning [fold|open]"):

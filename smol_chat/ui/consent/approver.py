@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -18,22 +18,17 @@ class _Question:
 
 
 class CardApprover(Approver):
-    """Keep the open questions in the order in which they were asked; the screen shows the first."""
+    """Keep the open questions in the order in which they were asked."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        """Begin with no question. `changed` is called whenever another question is the first one."""
+        """Begin with no question. `changed` is called whenever other questions are open."""
         self._changed = changed
         self._questions: list[_Question] = []
 
     @property
-    def current(self) -> ApprovalRequest | None:
-        """Return the question to show."""
-        return next((question.request for question in self._questions if not question.answer.done()), None)
-
-    @property
-    def waiting(self) -> int:
-        """Return how many questions are open."""
-        return sum(not question.answer.done() for question in self._questions)
+    def open(self) -> list[ApprovalRequest]:
+        """Return the questions to show."""
+        return [question.request for question in self._questions if not question.answer.done()]
 
     @override
     async def decide(self, request: ApprovalRequest) -> Decision:
@@ -47,12 +42,19 @@ class CardApprover(Approver):
             self._questions.remove(question)
             self._changed()
 
-    def answer(self, request: ApprovalRequest, decision: Decision) -> None:
-        """Answer the very request that was shown; one that is gone by now is left alone."""
-        for question in self._questions:
-            if question.request is request and not question.answer.done():
-                question.answer.set_result(decision)
+    def answer(self, answers: Iterable[tuple[ApprovalRequest, Decision]]) -> None:
+        """Answer the very requests that were shown; one that is gone by now is left alone."""
+        for request, decision in answers:
+            for question in self._questions:
+                if question.request is request and not question.answer.done():
+                    question.answer.set_result(decision)
         self._changed()
+
+    def revise(self, old: ApprovalRequest, new: ApprovalRequest) -> None:
+        """Ask about other arguments of a call; the screen shows them already."""
+        for question in self._questions:
+            if question.request is old:
+                question.request = new
 
     def withdraw(self, call_id: str | None = None) -> None:
         """Take down what is still asked about one call, or about all of them: the call has ended without an answer."""

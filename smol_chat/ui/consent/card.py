@@ -1,36 +1,37 @@
-"""The approval card: what one call would do, exactly, and the answers to it."""
+"""The approval card: what calls would do, exactly, and the answers to it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
-from smol_chat.tools.spec import Effect
-from smol_chat.ui.consent.body import ConsentBody, consent_lines, exact, host_name, lists_hosts
-from smol_chat.ui.consent.guard import GRANTS, Answering, Choice, Held, Keystrokes, Taken, Typed
+from smol_chat.agent.policy_file import rule_text
+from smol_chat.errors import SmolChatError
+from smol_chat.messages import JsonObject
+from smol_chat.ui.consent.batch import Batch, BatchList
+from smol_chat.ui.consent.body import ConsentBody
+from smol_chat.ui.consent.contents import consent_lines
+from smol_chat.ui.consent.effects import EFFECTS, reach
+from smol_chat.ui.consent.form import ConsentForm
+from smol_chat.ui.consent.guard import COUNTS, GRANTS, Answering, Choice, Held, Keystrokes, Taken, Typed
+from smol_chat.ui.consent.lines import exact
+from smol_chat.ui.consent.verbs import KEYS, TWICE, VerbBar, again, needs_second_key, offered
 from smol_chat.ui.entry import Entry
 
-EFFECTS: dict[Effect, str] = {
-    Effect.PURE: "○ only computes",
-    Effect.READ: "○ reads",
-    Effect.NETWORK: "→ uses the network",
-    Effect.WRITE: "± changes files",
-    Effect.EXECUTE: "! runs a program",
-    Effect.SEND: "» sends something out",
-}
-TWICE = frozenset((Effect.WRITE, Effect.EXECUTE, Effect.SEND))
-"""Effects that need a second key: they change something that may not be undone."""
-
-_FRAME_ROWS = 6
-"""Rows of a card besides what runs: border, destination with isolation (two when they wrap), note, answers."""
+_FRAME_ROWS = 5
+"""Rows of a card besides what runs and the answers: border, where it reaches (two when they wrap), note."""
+_LEAST_ROWS = 3
+"""Rows for what runs on the smallest screen."""
 _SCROLLS = {
     "up": "scroll_up",
     "down": "scroll_down",
@@ -39,83 +40,27 @@ _SCROLLS = {
     "home": "scroll_home",
     "end": "scroll_end",
 }
+_USUAL_WIDTH = 74
+_STEPS = {"left": -1, "right": 1}
 
-Said = Literal["", "enter", "held", "scroll"]
-
-_CHOICES: dict[str, Choice] = {"y": "once", "s": "session", "n": "deny", "w": "why", "?": "help"}
-_LABELS: dict[Choice, str] = {
-    "once": "allow once",
-    "session": "this session",
-    "deny": "deny",
-    "why": "deny + why",
-    "help": "help",
-}
-ANSWERS = {
-    "y": "allow this one call",
-    "s": "allow this tool for the rest of this conversation",
-    "n": "deny",
-    "w": "deny and tell the model why",
-    "?": "this page",
-    "↑ ↓ PgUp PgDn Home End": "read the whole question",
-}
-"""What the help page says about the keys of a card."""
-_KEYS = {choice: key for key, choice in _CHOICES.items()}
+Mode = Literal["read", "why", "edit"]
+"""What the card is used for: reading and answering, writing the reason of a denial, editing the arguments."""
 
 _WAITING = "waiting until you stop typing · Tab or a click goes here now"
 _UNSEEN = "scroll to the end before you allow it: ↓ PgDn End"
-_SAYINGS: dict[Said, str] = {
-    "enter": "Enter answers nothing here: press y to allow, n to deny",
-    "held": "that was too quick to be an answer, nothing happened",
-}
-_AGAIN: dict[Effect, str] = {
-    Effect.WRITE: "press {} again to change files",
-    Effect.EXECUTE: "press {} again to run it",
-    Effect.SEND: "press {} again to send it",
-}
-
-
-def destination(request: ApprovalRequest) -> Content:
-    """Say in words whether anything leaves this machine, and to where; what does not fit here the body lists."""
-    hosts = request.preview.hosts
-    if not hosts:
-        return Content.styled("stays on this machine", "$text-success")
-    where = f"{len(hosts)} hosts, listed below" if lists_hosts(request) else ", ".join(map(host_name, hosts))
-    return Content.assemble(("leaves this machine → ", "$text-warning"), (where, "$foreground"))
-
-
-class ChoiceLabel(Static):
-    """One answer, to be clicked; keys are the card's business, so it never takes focus."""
-
-    DEFAULT_CSS = """
-    ChoiceLabel {
-        width: auto;
-        margin-right: 2;
-        color: $foreground;
-        pointer: pointer;
-        &:hover { text-style: underline; }
-        &.-off { color: $text-disabled; }
-    }
-    """
-
-    @dataclass
-    class Chosen(Message):
-        """The answer was clicked."""
-
-        choice: Choice
-
-    def __init__(self, choice: Choice) -> None:
-        key, label = _KEYS[choice], _LABELS[choice]
-        super().__init__(Content.assemble((f"[{key}]", "bold $text-accent"), f" {label}" if label else ""))
-        self.choice: Choice = choice
-
-    def on_click(self, event: events.Click) -> None:
-        """Report the click."""
-        event.stop()
-        self.post_message(self.Chosen(self.choice))
+_ENTER = "Enter answers nothing here: press y to allow, n to deny"
+_HELD = "that was too quick to be an answer, nothing happened"
+_NONE_TICKED = "no call is ticked: Space ticks this one"
+_SETTLING = "… any other key takes it back"
+_WHY = "the model reads your reason"
+_EDITING = "ctrl+s shows what the edited call would do, Esc leaves it as it was; nothing runs yet"
+_WORKING = "working out what the edited call would do…"
+_ASKING = "asking the model why…"
+_HOW_MANY = "how many calls of this tool, this one included? 2 to 9"
 
 
 class ApprovalCard(Vertical, can_focus=True):
-    """Show one request and collect its answer. It keeps no truth: the approver does."""
+    """Show the calls of one round and collect the answers. It keeps no truth: the approver does."""
 
     DEFAULT_CSS = """
     ApprovalCard {
@@ -131,20 +76,26 @@ class ApprovalCard(Vertical, can_focus=True):
         &.-twice { border-title-color: $text-warning; }
         &.-twice:focus, &.-twice:focus-within { border: round $warning; }
         .card--head { height: auto; color: $text-muted; }
-        .card--note { height: 1; color: $text-warning; }
-        .card--choices { height: 1; }
+        .card--note { height: auto; min-height: 1; max-height: 3; color: $text-warning; }
         .card--reason { display: none; }
         &.-why .card--reason { display: block; }
-        &.-why .card--choices { display: none; }
+        &.-why VerbBar, &.-edit VerbBar { display: none; }
+        &.-edit ConsentBody { display: none; }
     }
     """
 
     @dataclass
     class Answered(Message):
-        """The person decided about the very `request` that was shown."""
+        """The person decided about these very requests, which were shown."""
 
-        request: ApprovalRequest
-        decision: Decision
+        answers: list[tuple[ApprovalRequest, Decision]]
+
+    @dataclass
+    class Revised(Message):
+        """A call is asked about with other arguments from now on."""
+
+        old: ApprovalRequest
+        new: ApprovalRequest
 
     @dataclass
     class Typing(Message):
@@ -155,42 +106,112 @@ class ApprovalCard(Vertical, can_focus=True):
     class HelpWanted(Message):
         """The person asked what the answers mean."""
 
-    def __init__(self, request: ApprovalRequest, keystrokes: Keystrokes) -> None:
-        twice = request.effect in TWICE
-        super().__init__(classes="-twice" if twice else None)
-        self.request = request
-        self._answering = Answering(keystrokes, twice=twice)
+    def __init__(self, requests: Sequence[ApprovalRequest], keystrokes: Keystrokes) -> None:
+        super().__init__()
+        self.calls = Batch(requests)
+        self._answering = Answering(keystrokes, twice=self._needs_second)
         self._reached = False
-        self._said: Said = ""
-        self._body = ConsentBody(consent_lines(request))
+        self._said = ""
+        self._mode: Mode = "read"
+        self._counting = False
+        self._columns = False
+        self._claims: dict[str, str] = {}
+        self._rows = 16
+        self._form: ConsentForm | None = None
+        self._head = Static(Content(""), classes="card--head")
+        self._list = BatchList(self.calls)
+        self._body = ConsentBody()
         self._note = Static(Content(_WAITING), classes="card--note")
-        name = exact(request.call.name)
-        self.border_title = Content(f"{name} · {EFFECTS[request.effect]}")
-        if request.batch > 1:
-            self.border_subtitle = Content(f"{request.position} of {request.batch}")
+        self._verbs = VerbBar()
+        self._reason = Entry(placeholder="why? Enter denies and tells the model, Esc goes back", classes="card--reason")
 
     def compose(self) -> ComposeResult:
-        """Lay out destination, isolation, what runs, and the answers."""
-        yield Static(self._head(), classes="card--head")
+        """Lay out where it reaches, the calls, what runs, and the answers."""
+        yield self._head
+        yield self._list
         yield self._body
         yield self._note
-        with Horizontal(classes="card--choices"):
-            yield from (ChoiceLabel(choice) for choice in _LABELS if self._offered(choice))
-        yield Entry(placeholder="why? Enter denies and tells the model, Esc goes back", classes="card--reason")
+        yield self._verbs
+        yield self._reason
+
+    def on_mount(self) -> None:
+        """Draw the first call."""
+        self._show_call()
+
+    # --- what is asked --------------------------------------------------------------------------
 
     @property
-    def asks_reason(self) -> bool:
-        """Whether the reason of a denial is being written."""
-        return self.has_class("-why")
+    def request(self) -> ApprovalRequest:
+        """The request that is shown."""
+        return self.calls.current
+
+    @property
+    def is_written_in(self) -> bool:
+        """Whether a reason or arguments are being written."""
+        return self._mode != "read"
+
+    def add(self, requests: Sequence[ApprovalRequest]) -> None:
+        """Take in more calls of the same round."""
+        self.calls.requests += requests
+        self._answering.forget()
+        self.fit(self._rows)
+        self._show_batch()
 
     def fit(self, rows: int) -> None:
         """Take at most `rows` rows of the screen: what runs scrolls, the answers stay."""
-        self._body.styles.max_height = max(3, rows - _FRAME_ROWS)
+        self._rows = rows
+        answers = self._verbs.rows(self.content_size.width or _USUAL_WIDTH)
+        room = rows - _FRAME_ROWS - max(2, answers)
+        room -= self._list.fit(room - _LEAST_ROWS)
+        self._body.styles.max_height = max(_LEAST_ROWS, room)
+        if self._form is not None:
+            self._form.styles.max_height = max(_LEAST_ROWS, room + answers)
+
+    def on_resize(self) -> None:
+        """Leave the answers the rows they take in this width."""
+        self.fit(self._rows)
+
+    def _show_call(self) -> None:
+        """Draw the call the list stands on, as something nobody has read yet."""
+        request = self.request
+        self._answering.forget()
+        self._counting = False
+        self.set_class(request.effect in TWICE or bool(request.raised), "-twice")
+        self.border_title = Content(f"{exact(request.call.name)} · {EFFECTS[request.effect]}")
+        self._head.update(reach(request))
+        self._show_body(anew=True)
+        self._show_batch()
+
+    def _show_body(self, *, anew: bool) -> None:
+        claim = self._claims.get(self.request.call.id, "")
+        self._body.show(partial(consent_lines, self.request, columns=self._columns, claim=claim), anew=anew)
+
+    def _show_batch(self) -> None:
+        several = self.calls.several
+        self.border_subtitle = Content(f"{self.calls.at + 1} of {len(self.calls.requests)}") if several else ""
+        self._list.show()
+        choices: Sequence[Choice] = COUNTS if self._counting else offered(self.request, several=several)
+        self._verbs.show(choices, ticked=len(self.calls.ticked) if several else None)
+        self._show_note()
+
+    def on_consent_body_seen_to_the_end(self, event: ConsentBody.SeenToTheEnd) -> None:
+        """Allow it from now on."""
+        event.stop()
+        self.calls.read(self.request)
+        self._list.show()
+        self._say("")
+
+    # --- focus ----------------------------------------------------------------------------------
 
     def reach(self) -> None:
         """Take the focus because the user came here."""
-        self._reached = True
-        self.focus(scroll_visible=False)
+        if self._form is not None:
+            self._form.reach()
+        elif self._mode == "why":
+            self._reason.focus(scroll_visible=False)
+        else:
+            self._reached = True
+            self.focus(scroll_visible=False)
 
     def poll(self) -> None:
         """Act on an answer that has settled; to be called a few times a second."""
@@ -210,10 +231,12 @@ class ApprovalCard(Vertical, can_focus=True):
         self._answering.ignore()
         self._say("")
 
+    # --- keys and clicks ------------------------------------------------------------------------
+
     def on_click(self, event: events.Click) -> None:
         """Let a click anywhere on the card reach it."""
         event.stop()
-        if not self.has_focus and not self.asks_reason:
+        if not self.has_focus and not self.is_written_in:
             self.reach()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -223,12 +246,17 @@ class ApprovalCard(Vertical, can_focus=True):
             self.post_message(self.Typing(event.text))
 
     def on_key(self, event: events.Key) -> None:
-        """Judge a key: a scroll, an answer, or typing that was meant for the composer."""
+        """Judge a key: a way to read, an answer, or typing that was meant for the composer."""
         if not self.has_focus:
             return
         if event.key in _SCROLLS:
             event.stop()
+            self._answering.interrupt()
             getattr(self._body, _SCROLLS[event.key])(animate=False)
+            return
+        if event.key in _STEPS and self.calls.several:
+            event.stop()
+            self._go(self.calls.at + _STEPS[event.key])
             return
         text = event.character if event.is_printable and event.character else ""
         if text or event.key == "enter":
@@ -236,7 +264,7 @@ class ApprovalCard(Vertical, can_focus=True):
             self.poll()
             self._judge(text)
 
-    def on_choice_label_chosen(self, event: ChoiceLabel.Chosen) -> None:
+    def on_verb_bar_chosen(self, event: VerbBar.Chosen) -> None:
         """Judge a click on an answer."""
         event.stop()
         choice = self._answering.click(self._possible(event.choice))
@@ -246,6 +274,96 @@ class ApprovalCard(Vertical, can_focus=True):
             self._choose(choice)
         self._show_note()
 
+    def on_batch_list_picked(self, event: BatchList.Picked) -> None:
+        """Show a call that was clicked, and tick it where its tick was."""
+        event.stop()
+        if not self.is_written_in:
+            self._go(event.index)
+            if event.tick:
+                self._choose("tick")
+
+    def _go(self, index: int) -> None:
+        self.calls.at = index % len(self.calls.requests)
+        self._show_call()
+
+    def _judge(self, text: str) -> None:
+        choice = KEYS.get(text.lower())
+        choice = choice if choice and self._is_offered(choice) else None
+        match self._answering.press(self._possible(choice) if choice else None, text):
+            case Typed(typed):
+                if typed:
+                    self.post_message(self.Typing(typed))
+            case Held():
+                self._say(_HELD)
+            case Taken():
+                self._say(_SETTLING if choice in GRANTS else "")
+            case None:
+                self._say(_ENTER)
+
+    def _is_offered(self, choice: Choice) -> bool:
+        offers = offered(self.request, several=self.calls.several)
+        return "next" in offers if choice in COUNTS else choice in offers
+
+    def _possible(self, choice: Choice) -> Choice:
+        """Turn a grant of what has not been seen whole into the advice to read it."""
+        if choice == "once" and self.calls.first_unread() is not None:
+            return "scroll"
+        return "scroll" if choice in GRANTS and not self.calls.is_read(self.request) else choice
+
+    def _needs_second(self, choice: Choice) -> bool:
+        return needs_second_key(choice, self.calls.ticked if choice == "once" else [self.request])
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def _choose(self, choice: Choice) -> None:
+        match choice:
+            case "once" | "deny":
+                self._answer_ticked(choice)
+            case "session" | "pattern" | "always":
+                self._answer(self.request.allow(choice))
+            case "why":
+                self._write("why")
+                self._reason.focus(scroll_visible=False)
+            case "edit":
+                self._edit()
+            case "explain":
+                self._say(_ASKING)
+                self.run_worker(self._explain(self.request), group="explain", exclusive=True)
+            case "columns":
+                self._columns = not self._columns
+                self._show_body(anew=False)
+            case "tick":
+                self.calls.toggle()
+                self._answering.forget()
+                self._show_batch()
+            case "next":
+                self._counting = True
+                self._show_batch()
+            case "help":
+                self.post_message(self.HelpWanted())
+            case "scroll":
+                self._read_on()
+            case count:
+                self._answer(self.request.allow("next", count=int(count)))
+
+    def _read_on(self) -> None:
+        """Show the first ticked call that has not been read to its end."""
+        unread = self.calls.first_unread()
+        if self.calls.is_read(self.request) and unread is not None:
+            self._go(unread)
+        self._say("")
+
+    def _answer_ticked(self, choice: Literal["once", "deny"]) -> None:
+        ticked = self.calls.ticked
+        if not ticked:
+            self._say(_NONE_TICKED)
+        else:
+            answers = [(each, each.allow() if choice == "once" else Decision(False)) for each in ticked]
+            self.post_message(self.Answered(answers))
+
+    def _answer(self, decision: Decision) -> None:
+        self.post_message(self.Answered([(self.request, decision)]))
+
     def on_input_submitted(self, event: Entry.Submitted) -> None:
         """Deny with the reason that was written."""
         event.stop()
@@ -254,74 +372,107 @@ class ApprovalCard(Vertical, can_focus=True):
     def on_entry_left(self, event: Entry.Left) -> None:
         """Go back from the reason to the answers."""
         event.stop()
-        self.remove_class("-why")
+        self._write("read")
         self.reach()
 
-    def on_consent_body_seen_to_the_end(self, event: ConsentBody.SeenToTheEnd) -> None:
-        """Allow from now on."""
-        event.stop()
+    def _write(self, mode: Mode) -> None:
+        self._mode = mode
+        self.set_class(mode == "why", "-why")
+        self.set_class(mode == "edit", "-edit")
         self._say("")
 
-    def _head(self) -> Content:
-        head = destination(self.request)
-        if isolation := exact(self.request.preview.isolation):
-            head = Content(" · ").join([head, Content(isolation)])
-        return head
+    # --- editing and asking back ----------------------------------------------------------------
 
-    def _possible(self, choice: Choice) -> Choice:
-        """Turn a grant of what has not been seen whole into the advice to scroll."""
-        return "scroll" if choice in GRANTS and not self._body.seen else choice
+    def _edit(self) -> None:
+        self._form = ConsentForm(self.request)
+        self.mount(self._form, after=self._body)
+        self.fit(self._rows)
+        self._write("edit")
 
-    def _offered(self, choice: Choice) -> bool:
-        return choice != "session" or not self.request.once_only
+    def _close_form(self) -> None:
+        if self._form is not None:
+            self._form.remove()
+            self._form = None
+        self._write("read")
+        self.reach()
 
-    def _judge(self, text: str) -> None:
-        choice = _CHOICES.get(text.lower())
-        choice = choice if choice and self._offered(choice) else None
-        match self._answering.press(self._possible(choice) if choice else None, text):
-            case Typed(typed):
-                if typed:
-                    self.post_message(self.Typing(typed))
-            case Held():
-                self._say("held")
-            case Taken():
-                self._say("")
-            case None:
-                self._say("enter")
+    def on_consent_form_checked(self, event: ConsentForm.Checked) -> None:
+        """Say how much is still wrong."""
+        event.stop()
+        wrong = [f"{event.wrong} to mend"] if event.wrong else []
+        self._say("; ".join(map(exact, [*wrong, *event.others])))
 
-    def _choose(self, choice: Choice) -> None:
-        match choice:
-            case "once" | "session":
-                self._answer(self.request.allow(choice))
-            case "deny":
-                self._answer(Decision(False))
-            case "why":
-                self.add_class("-why")
-                self.query_one(Entry).focus(scroll_visible=False)
-            case "help":
-                self.post_message(self.HelpWanted())
-            case "scroll":
-                self._say("scroll")
+    def on_consent_form_left(self, event: ConsentForm.Left) -> None:
+        """Go back; nothing is changed."""
+        event.stop()
+        self._close_form()
 
-    def _answer(self, decision: Decision) -> None:
-        self.post_message(self.Answered(self.request, decision))
+    def on_consent_form_reviewed(self, event: ConsentForm.Reviewed) -> None:
+        """Have it worked out what the edited call would do."""
+        event.stop()
+        self._say(_WORKING)
+        self.run_worker(self._revise(self.request, event.arguments), group="revise", exclusive=True)
 
-    def _say(self, said: Said) -> None:
+    async def _revise(self, request: ApprovalRequest, arguments: JsonObject) -> None:
+        try:
+            revised = await request.inquiry.revised(arguments)
+        except SmolChatError as error:
+            self._say(exact(error.message))
+            return
+        self.calls.replace(request, revised)
+        self._claims.pop(request.call.id, None)
+        self.post_message(self.Revised(request, revised))
+        self._close_form()
+        self._show_call()
+
+    async def _explain(self, request: ApprovalRequest) -> None:
+        try:
+            claim = await request.inquiry.explanation()
+        except SmolChatError as error:
+            self._say(exact(error.message))
+            return
+        self._claims[request.call.id] = claim
+        self._say("")
+        if request is self.request:
+            self._show_body(anew=False)
+            self._body.scroll_end(animate=False)
+
+    # --- the note -------------------------------------------------------------------------------
+
+    def _say(self, said: str) -> None:
         self._said = said
         self._show_note()
 
     def _show_note(self) -> None:
         note = self._note_text()
         if note != self._note.visual:
-            self._note.update(note, layout=False)
+            self._note.update(note)
 
     def _note_text(self) -> Content:
-        if self.asks_reason:
-            return Content("the model reads your reason")
+        if self._mode == "edit":
+            return Content(self._said or _EDITING)
+        if self._mode == "why":
+            return Content(_WHY)
         if not self.has_focus:
             return Content(_WAITING)
         if armed := self._answering.armed:
-            return Content.styled(_AGAIN[self.request.effect].format(_KEYS[armed]), "bold")
-        if not self._body.seen:
+            rule = ", ".join(rule_text(self.request.lasting).split("\n")[1:])
+            return Content.styled(again(armed, self._riskiest(armed), exact(rule)), "bold")
+        if self._said:
+            return Content(self._said)
+        if self._counting:
+            return Content(_HOW_MANY)
+        if not self.calls.is_read(self.request):
             return Content(_UNSEEN)
-        return Content(_SAYINGS.get(self._said, ""))
+        if (unread := self.calls.first_unread()) is not None:
+            return Content(f"→ shows call {unread + 1}, which is ticked and not read yet")
+        return self._offer()
+
+    def _offer(self) -> Content:
+        pattern = self.request.pattern
+        return Content(f"p covers {exact(pattern.covers)}" if pattern is not None else "")
+
+    def _riskiest(self, choice: Choice) -> ApprovalRequest:
+        """Return the call whose second key is waited for."""
+        ticked = self.calls.ticked if choice == "once" else [self.request]
+        return next((request for request in ticked if request.effect in TWICE), ticked[0])

@@ -1,6 +1,8 @@
-"""The place above the composer where one question waits, and the clock that lets it listen."""
+"""The place above the composer where the questions wait, and the clock that lets them listen."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from textual.containers import Vertical
 from textual.timer import Timer
@@ -37,20 +39,30 @@ class ApprovalDock(Vertical):
         """Run the clock only while a card waits."""
         self._timer = self.set_interval(1 / _POLLS_PER_S, self.poll, pause=True)
 
-    def show(self, request: ApprovalRequest | None) -> None:
-        """Show this very request, or nothing."""
-        if self.card is not None:
-            if self.card.request is request:
-                return
-            self.card.remove()
+    def show(self, requests: Sequence[ApprovalRequest]) -> bool:
+        """Show these very requests, or nothing; return whether that is another card than before.
+
+        A card only grows: once one of its calls is answered, the others get a new one that nobody has seen.
+        """
+        card = self.card
+        if card is None and not requests:
+            return False
+        if card is not None:
+            shown = card.calls.requests
+            if len(shown) <= len(requests) and all(old is new for old, new in zip(shown, requests)):  # noqa: B905
+                if len(shown) < len(requests):
+                    card.add(requests[len(shown) :])
+                return False
+            card.remove()
             self.card = None
-        if request is not None:
-            self.card = ApprovalCard(request, self._keystrokes)
+        if requests:
+            self.card = ApprovalCard(requests, self._keystrokes)
             self.card.fit(self._rows)
             self.mount(self.card)
-        self.set_class(request is not None, "-asking")
+        self.set_class(bool(requests), "-asking")
         if self._timer is not None:
-            self._timer.resume() if request is not None else self._timer.pause()
+            self._timer.resume() if requests else self._timer.pause()
+        return True
 
     def fit(self, screen_rows: int) -> None:
         """Leave the conversation and the composer their place on a screen of so many rows."""
@@ -63,7 +75,7 @@ class ApprovalDock(Vertical):
         card = self.card
         if card is None or not card.is_mounted:
             return
-        if card.has_focus or card.asks_reason:
+        if card.has_focus or card.is_written_in:
             # In the card's own turn: a message made during the dock's would not bubble past the dock.
             card.call_next(card.poll)
         elif (

@@ -4,27 +4,38 @@ Pure logic over an injected clock. Three rules, each a pause that typing does no
 
 * A card takes focus by itself only when the composer is empty and no key was pressed for `QUIET_S`.
 * A key that arrives within `READ_S` of that, or within `SETTLE_S` of another key, was typing and goes to the composer.
-* An answer counts once `SETTLE_S` has passed without another key. What changes something needs a second, separate key.
+* An answer counts once `ANSWER_S` has passed without another key. What changes something needs a second, separate key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 QUIET_S = 1.0
 """Seconds without any key before a card takes focus. Pauses between words stay well below it."""
 READ_S = 0.5
 """Seconds a card listens without taking an answer: nobody has read it yet."""
 SETTLE_S = 0.25
-"""Seconds around an answer in which no other key may come: shorter than a typist's pause, longer than key repeat."""
+"""Seconds in which no other key may come before an answer, and after what only changes looks: more than key repeat."""
+ANSWER_S = 0.6
+"""Seconds after an answer in which no other key may come: longer than the pause most typists make between two keys of a
+word (0.24 s in the mean, 0.48 s for slow ones: Dhakal et al., Observations on Typing from 136 Million Keystrokes)."""
 CONFIRM_S = 5.0
 """Seconds in which the second key of a confirmation is expected."""
 
-Choice = Literal["once", "session", "deny", "why", "help", "scroll"]
-"""What a key or a click can mean; `scroll`: a grant of what has not been seen to its end."""
-GRANTS: frozenset[Choice] = frozenset(("once", "session"))
+Count = Literal["2", "3", "4", "5", "6", "7", "8", "9"]
+"""How many calls of a tool are allowed, the one that is asked about included."""
+Choice = Literal[
+    "once", "session", "pattern", "always", "next", Count,
+    "deny", "why", "edit", "explain", "columns", "tick", "help", "scroll",
+]  # fmt: skip
+"""What a key or a click can mean; `next` asks how many, `scroll` is a grant of what has not been seen to its end."""
+COUNTS: tuple[Count, ...] = get_args(Count)
+_QUICK: frozenset[Choice] = frozenset(("tick", "next"))
+"""What only changes how a card looks, and no message begins with."""
+GRANTS: frozenset[Choice] = frozenset(("once", "session", "pattern", "always", *COUNTS))
 
 
 class Keystrokes:
@@ -80,18 +91,19 @@ class _Pending:
     choice: Choice
     text: str
     at: float
+    settles_in: float
     confirms: bool
 
 
 class Answering:
     """The answer to one card, on its way from keys or clicks to a choice."""
 
-    def __init__(self, keystrokes: Keystrokes, *, twice: bool) -> None:
+    def __init__(self, keystrokes: Keystrokes, *, twice: Callable[[Choice], bool]) -> None:
         """Begin without an answer.
 
         Args:
             keystrokes: when keys were pressed.
-            twice: granting needs a second key, because the call changes something.
+            twice: tells whether a choice needs a second key, because the call changes something or it lasts.
         """
         self._keys = keystrokes
         self._twice = twice
@@ -112,18 +124,18 @@ class Answering:
         """Begin to listen. `reached`: the user went to the card, so it has been seen."""
         now = self._keys.clock()
         self._listening_since = now - READ_S if reached else now
-        self._forget()
+        self.forget()
 
     def ignore(self) -> None:
         """Stop listening: the focus went elsewhere."""
         self._listening_since = float("inf")
-        self._forget()
+        self.forget()
 
     def press(self, choice: Choice | None, text: str) -> Typed | Held | Taken | None:
         """Judge one key. `choice` is what it stands for, None for a key that answers nothing; `text` what it types."""
         pending, self._pending = self._pending, None
         now = self._keys.clock()
-        if pending is not None and now - pending.at < SETTLE_S:
+        if pending is not None and now - pending.at < pending.settles_in:
             self._armed = None
             return Held() if pending.text == text else Typed(pending.text + text)
         if now - self._listening_since < READ_S or not self._keys.alone:
@@ -132,7 +144,8 @@ class Answering:
         if choice is None:
             self._armed = None
             return Typed(text) if text else None
-        self._pending = _Pending(choice, text, now, confirms=self._needs_second(choice))
+        settles_in = SETTLE_S if choice in _QUICK else ANSWER_S
+        self._pending = _Pending(choice, text, now, settles_in, confirms=self._needs_second(choice))
         return Taken(choice)
 
     def click(self, choice: Choice) -> Choice | None:
@@ -142,7 +155,7 @@ class Answering:
         if now - self._shown_at < READ_S:
             return None  # the card appeared under a click that was meant for something else
         if not self._needs_second(choice):
-            if choice in GRANTS and self._twice and now - self._armed_at < SETTLE_S:
+            if self._twice(choice) and now - self._armed_at < SETTLE_S:
                 return None  # the second half of a double click
             return choice
         self._armed, self._armed_at = choice, now
@@ -151,7 +164,7 @@ class Answering:
     def settled(self) -> Choice | None:
         """Return the choice that counts by now. To be asked a few times a second."""
         pending = self._pending
-        if pending is None or self._keys.clock() - pending.at < SETTLE_S:
+        if pending is None or self._keys.clock() - pending.at < pending.settles_in:
             return None
         self._pending = None
         if pending.confirms:
@@ -161,8 +174,13 @@ class Answering:
         return pending.choice
 
     def _needs_second(self, choice: Choice) -> bool:
-        return self._twice and choice in GRANTS and self.armed != choice
+        return self._twice(choice) and self.armed != choice
 
-    def _forget(self) -> None:
+    def interrupt(self) -> None:
+        """Take back the answer that has not settled: another key came, if one that answers nothing."""
+        self._pending = None
+
+    def forget(self) -> None:
+        """Take back everything, a first key too: something else is asked about now."""
         self._pending = None
         self._armed = None

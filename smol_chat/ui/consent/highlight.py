@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pygments.lexers import get_lexer_by_name
 from pygments.token import Token, _TokenType
 from pygments.util import ClassNotFound
 from textual.content import Content, Span
 
-_STYLES: dict[_TokenType, str] = {
+STYLES: dict[_TokenType, str] = {
     Token.Comment: "$text-muted",
     Token.Keyword: "$text-primary",
     Token.Operator.Word: "$text-primary",
@@ -28,15 +30,18 @@ _STYLES: dict[_TokenType, str] = {
 
 def highlighted(text: str, language: str) -> Content:
     """Return `text`, unchanged, with the colours of `language`; plain where the language is unknown."""
+    return Content(text, [Span(start, end, style) for start, end, style in coloured_parts(text, language)])
+
+
+def coloured_parts(text: str, language: str) -> Iterator[tuple[int, int, str]]:
+    """Return which characters have which style; none where the language is unknown."""
     try:
         lexer = get_lexer_by_name(language, stripnl=False, ensurenl=False)
     except ClassNotFound:
-        return Content(text)
-    spans: list[Span] = []
+        return
     for start, kind, token in lexer.get_tokens_unprocessed(text + "\n"):  # some lexers need the last newline
         found: _TokenType | None = kind
-        while found is not None and found not in _STYLES:
+        while found is not None and found not in STYLES:
             found = found.parent
         if found is not None:
-            spans.append(Span(start, min(start + len(token), len(text)), _STYLES[found]))
-    return Content(text, spans)
+            yield start, min(start + len(token), len(text)), STYLES[found]

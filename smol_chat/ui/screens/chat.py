@@ -338,19 +338,23 @@ class ChatScreen(Screen[None]):
     def _questions_changed(self) -> None:
         if not self.is_running:
             return
-        request = self._approver.current
+        requests = self._approver.open
         had_focus = self._dock.card is not None and self._dock.card.has_focus_within
-        self._dock.show(request)
-        self._status.show_questions(self._approver.waiting)
-        if had_focus:
+        is_another = self._dock.show(requests)
+        self._status.show_questions(len(requests))
+        if is_another and had_focus:
             self._composer.focus()
-        if request is not None and self.backend.settings.ui.bell:
+        if is_another and requests and self.backend.settings.ui.bell:
             self.app.bell()
 
     def on_approval_card_answered(self, event: ApprovalCard.Answered) -> None:
         """Pass the answer on to whoever asked."""
         self._composer.focus()
-        self._approver.answer(event.request, event.decision)
+        self._approver.answer(event.answers)
+
+    def on_approval_card_revised(self, event: ApprovalCard.Revised) -> None:
+        """Keep in mind what is asked from now on."""
+        self._approver.revise(event.old, event.new)
 
     def on_approval_card_typing(self, event: ApprovalCard.Typing) -> None:
         """Give the composer what was typed while a card had the focus."""

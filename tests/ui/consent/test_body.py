@@ -8,12 +8,16 @@ from textual.content import Content
 from smol_chat.messages import JsonValue
 from smol_chat.sanitise import is_hidden
 from smol_chat.tools.spec import Preview
-from smol_chat.ui.consent.body import argument_text, consent_lines, folded, host_name
+from smol_chat.ui.consent.contents import argument_text, consent_lines, host_name
+from smol_chat.ui.consent.lines import folded
 from support.scripted_conversation import request
+
+OF_THE_MODEL = "   ← chosen by the model"
 
 
 def shown(preview: Preview | None = None, **arguments: JsonValue) -> list[str]:
-    return [f"{line.gutter}{line.text.plain}" for line in consent_lines(request("tool", arguments, preview=preview))]
+    lines = consent_lines(request("tool", arguments, preview=preview), 80)
+    return [f"{line.gutter}{line.text.plain}".removesuffix(OF_THE_MODEL) for line in lines]
 
 
 def test_every_argument_is_shown_with_its_value() -> None:
@@ -41,8 +45,8 @@ def test_a_value_is_never_taken_for_another_type(value: JsonValue, text: str) ->
 def test_a_text_of_many_lines_is_shown_whole_and_numbered() -> None:
     code = "\n".join(f"line {number}" for number in range(1, 13))
     lines = shown(code=code)
-    assert lines[0] == "code  12 lines"
-    assert lines[1:] == [f"{number:>2} line {number}" for number in range(1, 13)]
+    assert lines[:2] == ["code  12 lines, below", "code:"]
+    assert lines[2:] == [f"{number:>2} line {number}" for number in range(1, 13)]
 
 
 def test_an_argument_that_is_the_preview_is_shown_once() -> None:
@@ -78,7 +82,7 @@ def test_invisible_and_acting_characters_are_shown_as_symbols() -> None:
 def test_nothing_hidden_reaches_the_card(arguments: dict[str, JsonValue]) -> None:
     everything = "".join(arguments)
     preview = Preview(everything, body=everything, hosts=(everything,))
-    for line in consent_lines(request("tool", arguments, preview=preview)):
+    for line in consent_lines(request("tool", arguments, preview=preview), 80):
         assert not any(is_hidden(character) for character in line.text.plain)
 
 

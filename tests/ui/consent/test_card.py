@@ -8,7 +8,6 @@ from textual.widgets import Input
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
 from smol_chat.tools.spec import Effect, Preview
-from smol_chat.ui.consent.card import ChoiceLabel
 from support.screen import Stage, on_stage
 from support.scripted_conversation import Ask, Pause, ScriptedBackend, request
 
@@ -39,7 +38,7 @@ def decisions(stage: Stage) -> list[Decision]:
 
 
 async def answered(stage: Stage) -> Decision:
-    await stage.wait(0.3)
+    await stage.wait(0.7)
     await stage.until(lambda: bool(decisions(stage)))
     return decisions(stage)[-1]
 
@@ -85,8 +84,8 @@ async def test_a_denial_carries_the_reason_that_was_written(tmp_path: Path) -> N
         await asked(stage)
         await stage.card_listens()
         await stage.press("w")
-        await stage.wait(0.3)
-        assert stage.card.asks_reason
+        await stage.wait(0.7)
+        assert stage.card.is_written_in
         await stage.type("ask me first")
         await stage.pilot.press("enter")
         assert await answered(stage) == Decision(False, reason="ask me first")
@@ -97,10 +96,10 @@ async def test_escape_leaves_the_reason_and_stops_nothing(tmp_path: Path) -> Non
         await asked(stage)
         await stage.card_listens()
         await stage.press("w")
-        await stage.wait(0.3)
+        await stage.wait(0.7)
         await stage.press("escape")
         await stage.pilot.pause()
-        assert not stage.card.asks_reason
+        assert not stage.card.is_written_in
         assert stage.card.has_focus
         assert decisions(stage) == []
 
@@ -111,7 +110,7 @@ async def test_no_usual_key_of_dialogs_allows_a_call(tmp_path: Path, key: str) -
         await asked(stage)
         await stage.card_listens()
         await stage.press(key)
-        await stage.wait(0.3)
+        await stage.wait(0.7)
         assert not any(decision.allowed for decision in decisions(stage))
 
 
@@ -160,7 +159,7 @@ async def test_a_risky_call_needs_the_key_twice(tmp_path: Path) -> None:
         await asked(stage)
         await stage.card_listens()
         await stage.press("y")
-        await stage.wait(0.3)
+        await stage.wait(0.7)
         assert "press y again to run it" in stage.text
         assert decisions(stage) == []
         await stage.press("y")
@@ -173,7 +172,7 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         await stage.card_listens()
         for _ in range(2):
             await stage.press("y")
-            await stage.wait(0.3)
+            await stage.wait(0.7)
         assert "scroll to the end before you allow it" in stage.text
         assert decisions(stage) == []
         await stage.press("end")
@@ -181,7 +180,7 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         assert "100 print(100)" in stage.text
         for _ in range(2):
             await stage.press("y")
-            await stage.wait(0.3)
+            await stage.wait(0.7)
         assert await answered(stage) == python(LONG).allow()
 
 
@@ -214,25 +213,6 @@ async def test_the_answers_stay_on_screen_whatever_is_shown(tmp_path: Path, size
         assert "Write a message" in stage.text
 
 
-async def test_calls_of_one_round_are_asked_one_after_the_other(tmp_path: Path) -> None:
-    first = request("get_weather", {"location": "Oslo"}, call_id="a", position=1, batch=2)
-    second = request("get_weather", {"location": "Rome"}, call_id="b", position=2, batch=2)
-    async with on_stage(asking(tmp_path, first, second)) as stage:
-        await asked(stage)
-        assert "1 of 2" in stage.text
-        await stage.card_listens()
-        await stage.press("y")
-        await stage.wait(0.3)
-        await stage.until(lambda: stage.card.request is second)
-        assert "2 of 2" in stage.text
-        assert not stage.card.has_focus
-        await stage.card_listens()
-        await stage.press("n")
-        await stage.wait(0.3)
-        await stage.until(lambda: len(decisions(stage)) == 2)
-        assert [decision.allowed for decision in decisions(stage)] == [True, False]
-
-
 @pytest.mark.parametrize("key", ["tab", "ctrl+o"])
 async def test_going_to_the_card_lets_it_answer_at_once(tmp_path: Path, key: str) -> None:
     async with on_stage(asking(tmp_path, WEATHER)) as stage:
@@ -249,8 +229,7 @@ async def test_clicks_answer(tmp_path: Path) -> None:
     async with on_stage(asking(tmp_path, WEATHER)) as stage:
         await asked(stage)
         stage.clock.advance(2.0)
-        label = next(label for label in stage.card.query(ChoiceLabel) if label.choice == "session")
-        await stage.pilot.click(label)
+        await stage.click("session")
         await stage.until(lambda: bool(decisions(stage)))
         assert decisions(stage) == [WEATHER.allow("session")]
 
@@ -290,7 +269,7 @@ async def test_hostile_text_is_harmless_in_every_part_of_the_card(tmp_path: Path
         assert "[/b][@click=app.quit]x[/]␛]0;title␇⟨U+202E⟩⟨U+200B⟩" in stage.text
         assert not set("\x1b\x07\u202e\u200b") & set(stage.text)
         await stage.press("w")
-        await stage.wait(0.3)
+        await stage.wait(0.7)
         stage.app.post_message(events.Paste("\x1b[31mred\u202e"))
         await stage.pilot.pause()
         assert stage.card.query_one(Input).value == "␛[31mred⟨U+202E⟩"

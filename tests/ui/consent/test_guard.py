@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from smol_chat.ui.consent.guard import (
+    ANSWER_S,
     CONFIRM_S,
+    GRANTS,
     QUIET_S,
     READ_S,
     SETTLE_S,
@@ -17,7 +19,7 @@ from smol_chat.ui.consent.guard import (
 )
 from support.screen import FakeClock
 
-_CHOICES: dict[str, Choice] = {"y": "once", "s": "session", "n": "deny", "w": "why", "?": "help"}
+_CHOICES: dict[str, Choice] = {"y": "once", "s": "session", "n": "deny", "w": "why", "?": "help", "d": "columns"}
 
 
 class Keyboard:
@@ -26,7 +28,7 @@ class Keyboard:
     def __init__(self, *, twice: bool = False) -> None:
         self.clock = FakeClock()
         self.keys = Keystrokes(self.clock)
-        self.answering = Answering(self.keys, twice=twice)
+        self.answering = Answering(self.keys, twice=lambda choice: twice and choice in GRANTS)
         self.typed = ""
         self.answers: list[Choice] = []
 
@@ -77,14 +79,14 @@ def test_a_card_takes_focus_only_in_quiet_and_over_an_empty_composer(
 def test_a_key_alone_answers_once_it_has_settled() -> None:
     keyboard = listening()
     assert keyboard.press("y", after=1.0) == Taken("once")
-    keyboard.after(SETTLE_S - 0.01)
+    keyboard.after(ANSWER_S - 0.01)
     assert keyboard.answers == []
     keyboard.after(0.02)
     assert keyboard.answers == ["once"]
 
 
 @pytest.mark.parametrize("word", ["yes please", "no wait", "session", "what does it do", "yy", "ny", "sysadmin"])
-@pytest.mark.parametrize("pause", [0.0, 0.03, 0.12, SETTLE_S - 0.01])
+@pytest.mark.parametrize("pause", [0.0, 0.03, 0.12, SETTLE_S - 0.01, ANSWER_S - 0.01])
 @pytest.mark.parametrize("twice", [False, True])
 def test_typing_at_any_speed_of_a_typist_answers_nothing(word: str, pause: float, twice: bool) -> None:
     keyboard = listening(twice=twice)
@@ -140,29 +142,39 @@ def test_an_unbracketed_paste_with_a_tab_in_it_answers_nothing() -> None:
 def test_what_changes_something_needs_a_second_separate_key() -> None:
     keyboard = listening(twice=True)
     keyboard.press("y", after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert (keyboard.answers, keyboard.answering.armed) == ([], "once")
     keyboard.press("y", after=0.5)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert keyboard.answers == ["once"]
+
+
+def test_ticking_and_other_looks_take_effect_sooner_than_answers() -> None:
+    keyboard = listening()
+    keyboard.after(1.0)
+    keyboard.keys.note()
+    assert keyboard.answering.press("tick", " ") == Taken("tick")
+    keyboard.after(SETTLE_S)
+    assert keyboard.answers == ["tick"]
 
 
 def test_a_held_key_never_confirms_itself() -> None:
     keyboard = listening(twice=True)
     keyboard.press("y", after=1.0)
-    keyboard.press("y", after=0.5)  # the keyboard's delay before it repeats
-    verdicts = [keyboard.press("y", after=0.033) for _ in range(30)]
+    verdict = keyboard.press("y", after=0.5)  # the keyboard's delay before it repeats
+    for _ in range(30):
+        keyboard.press("y", after=0.033)
     keyboard.after(0.03)
     assert keyboard.answers == []
-    assert verdicts[0] == Held()
+    assert verdict == Held()
 
 
 def test_a_second_key_comes_too_late_after_a_while() -> None:
     keyboard = listening(twice=True)
     keyboard.press("y", after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     keyboard.press("y", after=CONFIRM_S + 0.1)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert keyboard.answers == []
 
 
@@ -170,7 +182,7 @@ def test_another_grant_is_no_second_key() -> None:
     keyboard = listening(twice=True)
     keyboard.press("y", after=1.0)
     keyboard.press("s", after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert (keyboard.answers, keyboard.answering.armed) == ([], "session")
 
 
@@ -178,7 +190,7 @@ def test_another_grant_is_no_second_key() -> None:
 def test_what_grants_nothing_needs_one_key_even_for_a_risky_call(key: str) -> None:
     keyboard = listening(twice=True)
     keyboard.press(key, after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert keyboard.answers == [_CHOICES[key]]
 
 
@@ -192,11 +204,11 @@ def test_a_key_that_answers_nothing_takes_the_confirmation_back() -> None:
 def test_losing_the_focus_forgets_a_half_given_answer() -> None:
     keyboard = listening(twice=True)
     keyboard.press("y", after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     keyboard.answering.ignore()
     keyboard.answering.listen(reached=True)
     keyboard.press("y", after=1.0)
-    keyboard.after(SETTLE_S)
+    keyboard.after(ANSWER_S)
     assert keyboard.answers == []
 
 
