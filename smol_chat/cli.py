@@ -265,7 +265,10 @@ def _add_history(commands: Commands[Parser]) -> None:
 def _add_eval(commands: Commands[Parser]) -> None:
     evaluation = _command(commands, "eval", "measure how well the model calls tools", "eval")
     evaluation.add_argument(
-        "--suite", metavar="NAME|FILE", default="smol200", help="examples: smol200, or a file (default: smol200)"
+        "--suite",
+        metavar="NAME|FILE",
+        default="smol200",
+        help="examples: smol200, natural60, or a file (default: smol200)",
     )
     evaluation.add_argument("--adapter", metavar="FILE", type=Path, help="LoRA adapter (GGUF) to use with the model")
     evaluation.add_argument(

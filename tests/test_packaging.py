@@ -29,6 +29,7 @@ def test_the_wheel_holds_both_packages_the_themes_and_nothing_else(wheel: Path) 
     assert {top for top in tops if not top.endswith(".dist-info")} == {"smol_chat", "tool_impls"}
     assert "smol_chat/py.typed" in names
     assert "tool_impls/py.typed" in names
+    assert {f"smol_chat/evaluation/data/{suite}.jsonl" for suite in ("smol200", "natural60")} <= set(names)
     assert len([name for name in names if name.startswith("smol_chat/_themes/") and name.endswith(".toml")]) == 5
     assert any(name.endswith("licenses/LICENSE") for name in names)
 

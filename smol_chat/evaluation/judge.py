@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from smol_chat.evaluation.answers import Answer, AnsweredTurn, MadeCall
@@ -26,6 +26,24 @@ class JudgedTurn:
     """Of these, calls whose arguments are acceptable too."""
     right: bool
     """Names, number and values are all acceptable, and nothing unreadable was written."""
+
+    @property
+    def precision(self) -> float:
+        """Share of the calls that were expected; 1 for none where none was, 0 for none where one was."""
+        if self.predicted:
+            return self.matched / self.predicted
+        return float(self.expected == 0)
+
+    @property
+    def recall(self) -> float:
+        """Share of the expected calls that were made; 1 where none was expected, as the card counts."""
+        return self.matched / self.expected if self.expected else 1.0
+
+    @property
+    def f1(self) -> float:
+        """Agreement of the two multisets of names; 1 where both are empty."""
+        total = self.expected + self.predicted
+        return 2 * self.matched / total if total else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +69,6 @@ class Verdict:
     cut: int = 0
     seconds: float = 0.0
 
-    @property
-    def precision(self) -> float:
-        """Share of the first turn's calls that were expected; 1 for none where none was, 0 for none where one was."""
-        if self.first.predicted:
-            return self.first.matched / self.first.predicted
-        return float(self.first.expected == 0)
-
-    @property
-    def recall(self) -> float:
-        """Share of the expected calls that the first turn made; 1 where none was expected, as the card counts."""
-        return self.first.matched / self.first.expected if self.first.expected else 1.0
-
-    @property
-    def f1(self) -> float:
-        """Agreement of the two multisets of names; 1 where both are empty."""
-        total = self.first.expected + self.first.predicted
-        return 2 * self.first.matched / total if total else 1.0
-
 
 def judge(suite: Suite, example: Example, answer: Answer, schemas: Mapping[str, ToolSchema]) -> Verdict:
     """Judge an answer; turns it does not have count as turns without a call that were wrong."""
@@ -87,7 +87,7 @@ def judge(suite: Suite, example: Example, answer: Answer, schemas: Mapping[str, 
         matched=sum(turn.matched for turn in turns),
         fitting=sum(turn.fitting for turn in turns),
         repaired=sum(call.repaired for call in calls),
-        refrains=not any(turn.opened for turn in answer.turns[:1]) if example.wants_no_call else None,
+        refrains=bool(answer.turns) and answer.turns[0].opened == 0 if example.wants_no_call else None,
         done=len(turns) == len(steps) and all(turn.right for turn in turns),
         completion_tokens=sum(turn.completion_tokens for turn in answer.turns),
         cut=sum(turn.cut for turn in answer.turns),
@@ -98,13 +98,13 @@ def judge(suite: Suite, example: Example, answer: Answer, schemas: Mapping[str, 
 def judge_turn(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> JudgedTurn:
     """Judge a turn by the alternative that fits it best."""
     judged = [_against(alternative, turn, free) for alternative in step.accept]
-    return max(judged, key=lambda one: (one.right, _agreement(one), one.fitting))
+    return max(judged, key=lambda one: (one.right, one.f1, one.fitting))
 
 
 def accepted(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> list[int] | None:
     """Return, for each call of a right turn, which of its tool's calls on record it is; None where it is not right."""
     for alternative in step.accept:
-        pairs = assign([_fitting_calls(pattern, turn.calls, free) for pattern in alternative])
+        pairs = _pairs(alternative, turn, free)
         if len(pairs) == len(alternative) == turn.opened:
             places = {call: place for place, call in pairs.items()}
             tools = [pattern.tool for pattern in alternative]
@@ -112,37 +112,31 @@ def accepted(step: Step, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> 
     return None
 
 
-def wrong_arguments(pattern: CallPattern, call: MadeCall, free: JsonObject) -> list[str]:
-    """Return the names of the arguments that are missing, not acceptable or not asked for."""
-    allowed = {**free, **pattern.optional}
-    wrong = [name for name in pattern.required if name not in call.arguments]
-    for name, value in call.arguments.items():
-        matcher = pattern.required[name] if name in pattern.required else allowed.get(name)
-        named = name in pattern.required or name in allowed
-        if not named or not matches(matcher, value, call.result):
-            wrong.append(name)
-    return wrong
-
-
 def _against(alternative: Alternative, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> JudgedTurn:
     names = Counter(pattern.tool for pattern in alternative) & Counter(call.tool for call in turn.calls)
-    matched = sum(names.values())
-    fitting = len(assign([_fitting_calls(pattern, turn.calls, free) for pattern in alternative]))
+    fitting = len(_pairs(alternative, turn, free))
     right = fitting == len(alternative) == turn.opened
-    return JudgedTurn(len(alternative), len(turn.calls), matched, fitting, right)
+    return JudgedTurn(len(alternative), len(turn.calls), sum(names.values()), fitting, right)
 
 
-def _fitting_calls(pattern: CallPattern, calls: Sequence[MadeCall], free: Mapping[str, JsonObject]) -> list[int]:
-    return [
-        place
-        for place, call in enumerate(calls)
-        if call.tool == pattern.tool and not wrong_arguments(pattern, call, free.get(call.tool, {}))
-    ]
+def _pairs(alternative: Alternative, turn: AnsweredTurn, free: Mapping[str, JsonObject]) -> dict[int, int]:
+    """Return the patterns that have a call of their own, and which."""
+    return assign(
+        [
+            [place for place, call in enumerate(turn.calls) if _fits(pattern, call, free.get(call.tool, {}))]
+            for pattern in alternative
+        ]
+    )
 
 
-def _agreement(judged: JudgedTurn) -> float:
-    total = judged.expected + judged.predicted
-    return 2 * judged.matched / total if total else 1.0
+def _fits(pattern: CallPattern, call: MadeCall, free: JsonObject) -> bool:
+    """Tell whether a call has every argument it needs, none that is not allowed, and acceptable values."""
+    matchers = {**free, **pattern.optional, **pattern.required}
+    return (
+        call.tool == pattern.tool
+        and pattern.required.keys() <= call.arguments.keys() <= matchers.keys()
+        and all(matches(matchers[name], value, call.result) for name, value in call.arguments.items())
+    )
 
 
 def _is_valid(call: MadeCall, schemas: Mapping[str, ToolSchema]) -> bool:

@@ -19,8 +19,8 @@ from smol_chat.errors import UsageError
 from smol_chat.evaluation import matchers
 from smol_chat.messages import JsonObject, JsonValue, ToolSchema
 
-SUITES = ("smol200",)
-"""What is on board."""
+SUITES = ("smol200", "natural60")
+"""What is on board: one to work with, and one that nobody tunes on."""
 
 SCENARIOS = (
     "multi_tool_parallel",

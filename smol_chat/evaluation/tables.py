@@ -42,6 +42,9 @@ def lines(run: Run, evaluation: Evaluation) -> list[str]:
     if evaluation.malformed:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(evaluation.malformed.items()))
         shown += ["", f"calls that could not be read: {kinds}"]
+    errors = [answer.error for answer in run.answers.values() if answer.error]
+    if errors:
+        shown += ["", f"examples that broke off: {len(errors)}, the first because: {errors[0]}"]
     return [*shown, "", f"* {card.CAVEAT}", f"run {run.id}"]
 
 

@@ -62,6 +62,11 @@ def test_the_object_for_programs_is_json_with_undefined_scores_as_null() -> None
     assert result["never_calls"]["f1"]["value"] == 0.0
 
 
+def test_the_table_says_which_examples_broke_off() -> None:
+    one = scored([Answer(SUITE.examples[0].id, error="The prompt does not fit."), *SILENT[1:]])
+    assert "examples that broke off: 1, the first because: The prompt does not fit." in lines(one.run, one.evaluation)
+
+
 class Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()

@@ -139,6 +139,11 @@ def test_a_task_is_done_when_every_turn_was_right() -> None:
     assert (value(half, "task_accuracy"), value(half, "card_f1")) == (0.0, 1.0)
 
 
+def test_a_model_that_could_not_be_asked_has_not_refrained() -> None:
+    found = scored([Answer("none-01", error="It does not fit.")])
+    assert (value(found, "no_tool_accuracy"), value(found, "task_accuracy")) == (0.0, 0.0)
+
+
 def test_the_alternative_that_fits_best_counts() -> None:
     call: JsonObject = {"a": {"x": "1"}}
     accept: list[object] = [[{"a": {"x": "2"}}, {"b": {}}], [call, {"c": {}}]]

@@ -29,8 +29,17 @@ COUNTS = {
         "reasoning_heavy": 35,
         "complex_multi_step": 22,
     },
+    "natural60": {
+        "multi_tool_parallel": 5,
+        "multi_tool_sequential": 11,
+        "no_tool_needed": 6,
+        "single_tool": 16,
+        "error_recovery": 5,
+        "reasoning_heavy": 10,
+        "complex_multi_step": 7,
+    },
 }
-"""The model card's."""
+"""The model card's, and in proportion to them."""
 
 SUITES = [load_suite(name) for name in COUNTS]
 SCHEMAS = {schema.name: schema for schema in ToolRegistry.load().schemas()}
@@ -130,7 +139,7 @@ def test_a_suite_that_cannot_be_used_gets_one_sentence(text: str, sentence: str)
 
 
 def test_a_suite_that_is_not_there_gets_one_sentence_with_the_names() -> None:
-    with pytest.raises(UsageError, match="smol200"):
+    with pytest.raises(UsageError, match="smol200, natural60"):
         open_suite("nowhere.jsonl")
 
 

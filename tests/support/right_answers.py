@@ -27,6 +27,9 @@ EXAMPLES_OF = [
     ".schema books",
     "SELECT city, count(*) FROM customers GROUP BY city",
     "391 / 17",
+    "uname -r",
+    "SELECT * FROM owed",
+    "print(7919)",
 ]
 """Texts for the patterns ($regex), which nothing can be made from."""
 
