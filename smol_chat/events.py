@@ -260,6 +260,10 @@ class TurnFinished:
     message: str = ""
 
 
+CUT = "interrupted"
+"""Kind of the failure that stands where the program ended within a turn; a `TurnResumed` may follow it."""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnFailed:
     """The turn could not go on; what was said so far is kept."""

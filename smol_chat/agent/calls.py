@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Container, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, Literal, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
 from smol_chat.agent.facts import Facts, facts_of
 from smol_chat.agent.limits import RepeatBreaker
+from smol_chat.agent.open_round import UNKNOWN_OUTCOME, CutRound
 from smol_chat.agent.origin import Readings, raised
 from smol_chat.agent.patterns import offered
 from smol_chat.agent.policy import SIDE_BY_SIDE, Rule, Rules, Verdict, for_tools, judge, spent, with_next
@@ -263,8 +264,7 @@ class RoundOfCalls:
             return
         self.unattended = self.unattended or decision.unattended
         yield self._decided(call, "deny", decision.by, reason=decision.reason)
-        who = "Denied by the user" if decision.by == "user" else "Denied"
-        yield self._end(call, "denied", f"{who}: {decision.reason}" if decision.reason else f"{who}.")
+        yield self._end(call, "denied", _denial(decision.by, decision.reason))
 
     def _settle_allowed(
         self, call: ToolCall, request: ApprovalRequest | None, decision: Decision
@@ -411,9 +411,32 @@ class RoundOfCalls:
         return ToolFinished(_failure(call, kind, message))
 
 
+def ended_by_cut(cut: CutRound, known: Container[str]) -> Iterator[TurnEvent]:
+    """Yield the outcomes of calls that the program's end has settled: none of them runs again.
+
+    Args:
+        cut: the round.
+        known: names of the tools that there are.
+    """
+    for call in cut.calls:
+        if call.id in cut.finished:
+            continue
+        if call.id in cut.started:
+            yield ToolFinished(_failure(call, "unknown", UNKNOWN_OUTCOME))
+        elif denied := cut.denied.get(call.id):
+            yield ToolFinished(_failure(call, "denied", _denial(denied.by, denied.reason)))
+        elif call.name not in known:
+            yield ToolFinished(_failure(call, "unavailable", f"Not run: there is no tool {call.name} any more."))
+
+
 def refuse_all(calls: Iterable[ToolCall], message: str) -> list[TurnEvent]:
     """Return the outcomes of calls that are not run because the turn reached a limit."""
     return [ToolFinished(_failure(call, "limit", message)) for call in calls]
+
+
+def _denial(by: str, reason: str) -> str:
+    who = "Denied by the user" if by == "user" else "Denied"
+    return f"{who}: {reason}" if reason else f"{who}."
 
 
 def _failure(call: ToolCall, kind: ToolErrorKind, message: str) -> ToolResult:

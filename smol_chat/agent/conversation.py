@@ -58,6 +58,27 @@ class Conversation:
         self._turns.append(turn)
         return self._journal.record(self.id, self.session.run_turn(text, attachments), turn)
 
+    @property
+    def waiting(self) -> int:
+        """How many calls of a turn that the program's end cut still wait for an answer."""
+        cut = self.session.cut
+        return len(cut.waiting) if cut else 0
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the last turn was cut where it can go on."""
+        return self.session.cut is not None
+
+    def resume(self) -> AsyncGenerator[TurnEvent, None]:
+        """Stream the rest of a turn that was cut; consume inside `aclosing`.
+
+        Raises:
+            JournalError: another program has taken it up, or the history cannot be written.
+        """
+        turn = self._turns[-1]
+        self._journal.claim(turn)
+        return self._journal.record(self.id, self.session.resume(), turn)
+
     async def warm(self) -> None:
         """Prepare for the next turn in the background."""
         await self.session.warm()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from smol_chat.agent.completion import REASONING_TOKENS, reply
-from smol_chat.agent.replay import UNKNOWN_OUTCOME
+from smol_chat.agent.open_round import NOT_RUN
 from smol_chat.engine.base import Engine, GenerationRequest
 from smol_chat.errors import UsageError
 from smol_chat.messages import Message, ToolCall, ToolMessage, UserMessage
@@ -41,10 +41,8 @@ async def explanation(engine: Engine, request: GenerationRequest, call: ToolCall
 
 
 def _waiting(messages: Sequence[Message]) -> list[Message]:
-    """Say of the calls of this round that they wait, not that they were interrupted."""
+    """Say of the calls of this round that they wait, not that they were not run."""
     return [
-        replace(message, text=_PENDING)
-        if isinstance(message, ToolMessage) and message.text == UNKNOWN_OUTCOME
-        else message
+        replace(message, text=_PENDING) if isinstance(message, ToolMessage) and message.text == NOT_RUN else message
         for message in messages
     ]

@@ -10,16 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from smol_chat.agent.edits import edit_note
+from smol_chat.agent.open_round import CutRound, OpenRound
 from smol_chat.agent.shorten import shortened
 from smol_chat.errors import UsageError
 from smol_chat.events import (
-    ContentDelta,
-    Decided,
+    CUT,
     FileAttached,
-    MalformedCall,
     Pinned,
-    ReasoningDelta,
     RoundStarted,
     Summarised,
     ToolCallProposed,
@@ -27,11 +24,10 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
     TurnStarted,
 )
-from smol_chat.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolResult, UserMessage
-
-UNKNOWN_OUTCOME = "This call was interrupted. Whether it had any effect is not known."
+from smol_chat.messages import Message, ToolMessage, ToolResult, UserMessage
 
 SUMMARY = """\
 [Earlier in this conversation, as summarised by the assistant:
@@ -50,12 +46,9 @@ class History:
 
     def __init__(self, events: Iterable[TurnEvent] = ()) -> None:
         self._turns: list[list[Message]] = []
-        self._content: list[str] = []
-        self._reasoning: list[str] = []
-        self._calls: list[ToolCall] = []
-        self._malformed: list[MalformedCall] = []
-        self._edits: dict[str, str] = {}
-        self._results: dict[str, str] = {}
+        self._round = OpenRound()
+        self._calls_in_turn = 0
+        self._is_cut = False
         self._outcomes: dict[str, ToolResult] = {}
         self.calls_seen = 0
         """How many calls the conversation has proposed, in branches that were left too; numbers the next one."""
@@ -72,31 +65,38 @@ class History:
         """Take in the next event."""
         match event:
             case TurnStarted(text=text):
+                self._is_cut = False
                 self._close_round()
                 self._summaries.append(self.summary)
                 self._turns.append([UserMessage(text)])
+                self._calls_in_turn = 0
             case FileAttached():
                 self._attach(event)
-            case RoundStarted() | TurnFinished() | TurnFailed():
+            case RoundStarted(number):
+                self._close_round(number)
+            case TurnFailed(kind=kind) if kind == CUT:
+                self._is_cut = True  # its round may go on
+            case TurnResumed():
+                self._is_cut = False
+            case TurnFinished() | TurnFailed():
                 self._close_round()
-            case ReasoningDelta(text=text):
-                self._reasoning.append(text)
-            case ContentDelta(text=text):
-                self._content.append(text)
-            case ToolCallProposed(call=call):
-                self._calls.append(call)
-                self.calls_seen += 1
-            case MalformedCall():
-                self._malformed.append(event)
-            case Decided():
-                self._note_edit(event)
-            case ToolFinished(result=result):
-                self._results[result.call_id] = result.content
-                self._outcomes[result.call_id] = result
             case Summarised() | Pinned():
                 self._keep(event)
-            case _:  # what only people see
-                pass
+            case _:
+                self._add_to_round(event)
+
+    def _add_to_round(self, event: TurnEvent) -> None:
+        self._round.add(event)
+        if isinstance(event, ToolCallProposed):
+            self.calls_seen += 1
+            self._calls_in_turn += 1
+        elif isinstance(event, ToolFinished):
+            self._outcomes[event.result.call_id] = event.result
+
+    @property
+    def cut(self) -> CutRound | None:
+        """How far the last turn had come, where the program ended in it and it can go on."""
+        return self._round.cut(self._calls_in_turn) if self._is_cut else None
 
     def rewind(self, turns: int) -> None:
         """Go back to where the conversation had so many turns."""
@@ -116,12 +116,6 @@ class History:
             self.pin(len(self._turns) - 1, event.on)
         else:
             self.summary = event
-
-    def _note_edit(self, decided: Decided) -> None:
-        """Keep what the model is told of arguments that were changed; its own message keeps what it wrote."""
-        call = next((call for call in self._calls if call.id == decided.call_id), None)
-        if call is not None:
-            self._edits[call.id] = edit_note(call.arguments, decided.arguments)
 
     def pin(self, turn: int, on: bool) -> None:
         """Keep a turn, counted from 0, from being summarised, or no longer.
@@ -146,7 +140,7 @@ class History:
 
     def turn(self, number: int) -> tuple[Message, ...]:
         """Return the messages of one turn, counted from 0, whole."""
-        unfinished = self._round_messages() if number == len(self._turns) - 1 else []
+        unfinished = self._round.messages() if number == len(self._turns) - 1 else []
         return (*self._turns[number], *unfinished)
 
     def outcome(self, call_id: str) -> ToolResult | None:
@@ -169,29 +163,10 @@ class History:
             shown[0] = replace(first, text=SUMMARY.format(summary=self.summary.text, text=first.text))
         return tuple(_kept(message, kept) for message in shown)
 
-    def _close_round(self) -> None:
+    def _close_round(self, next_number: int = 0) -> None:
         if self._turns:
-            self._turns[-1].extend(self._round_messages())
-        self._content, self._reasoning, self._calls, self._malformed = [], [], [], []
-        self._edits, self._results = {}, {}
-
-    def _round_messages(self) -> list[Message]:
-        if not (self._content or self._reasoning or self._calls or self._malformed):
-            return []
-        assistant = AssistantMessage(
-            content="".join(self._content),
-            reasoning="".join(self._reasoning),
-            calls=tuple(self._calls),
-            malformed=tuple(bad.raw for bad in self._malformed),
-        )
-        results = [ToolMessage(call.id, call.name, self._told(call)) for call in self._calls]
-        diagnoses = [ToolMessage("", "", _diagnosis(bad)) for bad in self._malformed]
-        return [assistant, *results, *diagnoses]
-
-    def _told(self, call: ToolCall) -> str:
-        result = self._results.get(call.id, UNKNOWN_OUTCOME)
-        note = self._edits.get(call.id)
-        return f"{note}\n{result}" if note else result
+            self._turns[-1].extend(self._round.messages())
+        self._round = OpenRound(next_number)
 
 
 def _kept(message: Message, kept: Mapping[str, int]) -> Message:
@@ -200,7 +175,3 @@ def _kept(message: Message, kept: Mapping[str, int]) -> Message:
             message.call_id, message.name, shortened(message.text, message.call_id, kept[message.call_id])
         )
     return message
-
-
-def _diagnosis(bad: MalformedCall) -> str:
-    return f"That tool call could not be read and was not run ({bad.kind}): {bad.message}"

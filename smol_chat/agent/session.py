@@ -11,13 +11,14 @@ from dataclasses import asdict, dataclass, field
 from functools import partial
 
 from smol_chat import __version__
-from smol_chat.agent.calls import STOPPED_BEFORE, KeepRule, RoundOfCalls, Toolbox, refuse_all
+from smol_chat.agent.calls import STOPPED_BEFORE, KeepRule, RoundOfCalls, Toolbox, ended_by_cut, refuse_all
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.context import ContextKeeper
 from smol_chat.agent.explain import explanation
 from smol_chat.agent.facts import Facts
 from smol_chat.agent.generation import Round
 from smol_chat.agent.limits import RepeatBreaker, TurnLimits
+from smol_chat.agent.open_round import CutRound
 from smol_chat.agent.origin import Readings
 from smol_chat.agent.policy import Rule, Rules
 from smol_chat.agent.replay import History
@@ -34,6 +35,7 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
     TurnSettings,
     TurnStarted,
 )
@@ -129,22 +131,32 @@ class Session:
         self._running = False
         self._context = ContextKeeper(engine, self._history, reviewer or TakeAsIs(), self._cancelled)
 
-    async def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
+    def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         """Stream one turn: `TurnStarted` first, exactly one of `TurnFinished` and `TurnFailed` last.
 
         Consume inside `aclosing`. What is shown to the consumer has already become part of the history the model reads.
         """
-        self._check_idle()
-        self._running = True
-        self._cancelled.clear()
-        try:
-            async with aclosing(self._turn(text, attachments)) as events:
-                async for event in events:
-                    self._history.add(event)
-                    self._readings.add(event)
-                    yield event
-        finally:
-            self._running = False
+        first: list[TurnEvent] = [TurnStarted(self.conversation, text), *map(FileAttached, attachments)]
+        return self._turn(first, self._rounds)
+
+    @property
+    def cut(self) -> CutRound | None:
+        """How far the last turn had come, where the program's end cut it and `resume` can go on with it."""
+        return self._history.cut
+
+    def resume(self) -> AsyncGenerator[TurnEvent, None]:
+        """Stream the rest of a turn that was cut, as `run_turn` does, with `TurnResumed` first.
+
+        A call that ran is not run again: its outcome is unknown, and the model is told so. One that had not run is
+        asked about again even if it was allowed: nobody expects an earlier yes to act when the program starts next.
+
+        Raises:
+            RuntimeError: there is no such turn.
+        """
+        cut = self.cut
+        if cut is None:
+            raise RuntimeError("no turn was cut")
+        return self._turn([TurnResumed(self.conversation)], partial(self._rest, cut))
 
     def choose_tool(self, choice: str) -> None:
         """Say whether the next turn begins with a call; afterwards it is as the options say again.
@@ -234,13 +246,30 @@ class Session:
         self._cancelled.set()
         await self._engine.stop()
 
-    async def _turn(self, text: str, attachments: Sequence[Attachment]) -> AsyncGenerator[TurnEvent, None]:
-        tally = _Tally(self._clock())
-        yield TurnStarted(self.conversation, text)
-        for attachment in attachments:
-            yield FileAttached(attachment)
+    async def _turn(
+        self, first: Iterable[TurnEvent], rest: Callable[[_Tally], AsyncGenerator[TurnEvent, None]]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Run a turn, or what is left of one, as the only one; the history has each event before it is passed on."""
+        self._check_idle()
+        self._running = True
+        self._cancelled.clear()
         try:
-            async with aclosing(self._rounds(tally)) as events:
+            async with aclosing(self._to_its_end(first, rest)) as events:
+                async for event in events:
+                    self._history.add(event)
+                    self._readings.add(event)
+                    yield event
+        finally:
+            self._running = False
+
+    async def _to_its_end(
+        self, first: Iterable[TurnEvent], rest: Callable[[_Tally], AsyncGenerator[TurnEvent, None]]
+    ) -> AsyncGenerator[TurnEvent, None]:
+        tally = _Tally(self._clock())
+        for event in first:
+            yield event
+        try:
+            async with aclosing(rest(tally)) as events:
                 async for event in events:
                     yield event
         except SmolChatError as error:
@@ -250,20 +279,43 @@ class Session:
             message = f"Something went wrong inside smol-chat ({type(error).__name__}); the log has the details."
             yield TurnFailed("internal", message, tally.usage, tally.timings)
 
-    async def _rounds(self, tally: _Tally) -> AsyncGenerator[TurnEvent, None]:
+    async def _rest(self, cut: CutRound, tally: _Tally) -> AsyncGenerator[TurnEvent, None]:
+        """Take the calls of the round that was cut to their outcomes, then go on with the rounds after it."""
+        known = {tool.name for tool in self._toolbox.schemas()}
+        for event in ended_by_cut(cut, known):
+            yield event
+        calls = [call for call in cut.waiting if call.name in known]
+        tally.calls = cut.calls_in_turn
+        if message := self._limit_reached(cut.number, tally.calls):
+            for event in self._stop_with(calls, tally.finished("limit", message), f"Not run. {message}"):
+                yield event
+            return
+        async with aclosing(self._answer(calls, RepeatBreaker(self._options.limits.repeat_limit), tally)) as events:
+            async for event in events:
+                yield event
+        if self._cancelled.is_set():
+            yield tally.finished("cancelled")
+            return
+        async with aclosing(self._rounds(tally, cut.number + 1)) as events:
+            async for event in events:
+                yield event
+
+    async def _rounds(self, tally: _Tally, first: int = 1) -> AsyncGenerator[TurnEvent, None]:
         # Where it is stopped meanwhile, loading goes on for the next turn.
         info = await unless_stopped(self._engine.start(), self._cancelled)
         if info is None:
             yield tally.finished("cancelled")
             return
         limits = self._options.limits
-        choice, self._tool_choice = self._tool_choice, self._options.tool_choice
+        choice = "auto"
+        if first == 1:
+            choice, self._tool_choice = self._tool_choice, self._options.tool_choice
         tools, notice = await self._offer(info, choice)
         if notice:
             yield Notice(notice)
         yield await self._settings(info, tools)
         breaker = RepeatBreaker(limits.repeat_limit)
-        for number in range(1, limits.max_rounds + 1):
+        for number in range(first, limits.max_rounds + 1):
             yield RoundStarted(number)
             asked = Round(
                 tools=tools,
@@ -281,25 +333,33 @@ class Session:
                 for event in ending:
                     yield event
                 return
-            answered = RoundOfCalls(
-                toolbox=self._toolbox,
-                approver=self._approver,
-                rules=self._rules,
-                breaker=breaker,
-                cancelled=self._cancelled,
-                explain=self._explanation,
-                readings=self._readings,
-                approved=self._approved,
-                keep_rule=self._options.keep_rule,
-            )
-            async with aclosing(answered.events(asked.calls)) as events:
+            async with aclosing(self._answer(asked.calls, breaker, tally)) as events:
                 async for event in events:
                     yield event
-            self._rules = answered.rules
-            tally.unattended = tally.unattended or answered.unattended
             if self._cancelled.is_set():
                 yield tally.finished("cancelled")
                 return
+
+    async def _answer(
+        self, calls: Iterable[ToolCall], breaker: RepeatBreaker, tally: _Tally
+    ) -> AsyncGenerator[TurnEvent, None]:
+        """Take the calls of a round to their outcomes."""
+        answered = RoundOfCalls(
+            toolbox=self._toolbox,
+            approver=self._approver,
+            rules=self._rules,
+            breaker=breaker,
+            cancelled=self._cancelled,
+            explain=self._explanation,
+            readings=self._readings,
+            approved=self._approved,
+            keep_rule=self._options.keep_rule,
+        )
+        async with aclosing(answered.events(calls)) as events:
+            async for event in events:
+                yield event
+        self._rules = answered.rules
+        tally.unattended = tally.unattended or answered.unattended
 
     async def _explanation(self, call: ToolCall) -> str:
         return await explanation(self._engine, self._request((), "none", self._context.messages()), call)
@@ -359,25 +419,30 @@ class Session:
 
     def _ending(self, asked: Round, number: int, tally: _Tally, info: EngineInfo) -> Iterator[TurnEvent] | None:
         """Return the turn's last events if the round ended it; None if its calls are to be taken care of."""
-        limits = self._options.limits
         finished = asked.finished
         tally.calls += len(asked.calls)
         if self._cancelled.is_set() or (finished and finished.reason == "cancelled"):
-            return self._stop_with(asked, tally.finished("cancelled"), STOPPED_BEFORE)
+            return self._stop_with(asked.calls, tally.finished("cancelled"), STOPPED_BEFORE)
         if not asked.calls and finished and finished.reason == "length":
             return iter([tally.finished("length", _cut_message(info, self._options.sampling))])
         if not asked.calls and not asked.malformed:
             return iter([tally.finished("refused" if tally.unattended else "stop")])
-        if tally.calls > limits.max_calls:
-            message = f"The turn reached its limit of {limits.max_calls} tool calls (turn.max_calls) and was ended."
-        elif number == limits.max_rounds:
-            message = f"The turn reached its limit of {limits.max_rounds} rounds (turn.max_rounds) and was ended."
-        else:
-            return None
-        return self._stop_with(asked, tally.finished("limit", message), f"Not run. {message}")
+        message = self._limit_reached(number, tally.calls)
+        return (
+            self._stop_with(asked.calls, tally.finished("limit", message), f"Not run. {message}") if message else None
+        )
 
-    def _stop_with(self, asked: Round, last: TurnFinished, why: str) -> Iterator[TurnEvent]:
-        yield from refuse_all(asked.calls, why)
+    def _limit_reached(self, rounds: int, calls: int) -> str:
+        """Return why a turn with so many rounds and calls may not go on; empty where it may."""
+        limits = self._options.limits
+        if calls > limits.max_calls:
+            return f"The turn reached its limit of {limits.max_calls} tool calls (turn.max_calls) and was ended."
+        if rounds >= limits.max_rounds:
+            return f"The turn reached its limit of {limits.max_rounds} rounds (turn.max_rounds) and was ended."
+        return ""
+
+    def _stop_with(self, calls: Iterable[ToolCall], last: TurnFinished, why: str) -> Iterator[TurnEvent]:
+        yield from refuse_all(calls, why)
         yield last
 
 

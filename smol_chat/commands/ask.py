@@ -14,6 +14,7 @@ from contextlib import aclosing, contextmanager
 from typing import Any, Protocol, TextIO
 
 from smol_chat.agent.consent import Approver
+from smol_chat.agent.conversation import Conversation
 from smol_chat.assembly import Assembly, TurnChoices
 from smol_chat.commands.output import JsonOutput, Output, TextOutput
 from smol_chat.commands.start import assemble, chosen_conversation
@@ -29,12 +30,11 @@ INPUT_BYTES = 4_000_000
 EXIT_CODES = {"stop": 0, "length": 0, "cancelled": 130, "limit": 1, "refused": 3, "error": 1}
 
 
+NO_QUESTION = 'There is no question; write it behind the command, as in: smol-chat ask "What day is it?"'
+
+
 class Turns(Protocol):
     """A conversation, as far as one question needs it."""
-
-    def run_turn(self, text: str) -> AsyncGenerator[TurnEvent, None]:
-        """Stream one turn."""
-        ...
 
     async def cancel(self) -> None:
         """End the running turn in an orderly way."""
@@ -43,7 +43,8 @@ class Turns(Protocol):
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, print the answer, return the exit code of the turn."""
-    prompt = read_prompt(arguments.prompt, sys.stdin)
+    # Without a question, a conversation that is there already may have a turn to go on with.
+    prompt = read_prompt(arguments.prompt, sys.stdin, may_be_empty=_is_reopened(arguments))
     assembly = assemble(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -60,7 +61,7 @@ async def _ask(assembly: Assembly, arguments: argparse.Namespace, prompt: str, o
     approver = TerminalApprover(terminal) if terminal else NobodyToAsk()
     try:
         conversation = await _open(assembly, arguments, approver)
-        exit_code = await show_turn(conversation, prompt, output)
+        exit_code = await _turns(conversation, prompt, output, attended=terminal is not None)
     finally:
         await assembly.close()
         if terminal:
@@ -74,7 +75,19 @@ async def _ask(assembly: Assembly, arguments: argparse.Namespace, prompt: str, o
     return exit_code
 
 
-async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: Approver) -> Turns:
+async def _turns(conversation: Conversation, prompt: str, output: Output, *, attended: bool) -> int:
+    """Go on with a turn that was cut, where that was asked for or somebody can answer; then ask the question."""
+    exit_code = EXIT_CODES["stop"]
+    if conversation.can_resume if not prompt else conversation.waiting and attended:
+        exit_code = await show_turn(conversation, conversation.resume(), output)
+    elif not prompt:
+        raise UsageError(NO_QUESTION)
+    if prompt:
+        exit_code = await show_turn(conversation, conversation.run_turn(prompt), output)
+    return exit_code
+
+
+async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: Approver) -> Conversation:
     allowed = frozenset(name.strip() for names in arguments.allow for name in names.split(",") if name.strip())
     registry = await asyncio.to_thread(assembly.registry)
     for name in sorted(allowed):
@@ -96,14 +109,14 @@ async def _open(assembly: Assembly, arguments: argparse.Namespace, approver: App
     return await assembly.open_conversation(approver, conversation, choices)
 
 
-async def show_turn(conversation: Turns, prompt: str, output: Output) -> int:
-    """Run one turn, show its events as they come, and return the exit code its end stands for.
+async def show_turn(conversation: Turns, turn: AsyncGenerator[TurnEvent, None], output: Output) -> int:
+    """Run a turn of the conversation, show its events as they come, and return the exit code its end stands for.
 
     Ctrl+C and SIGTERM end the turn in an orderly way; a second Ctrl+C ends the program.
     """
     exit_code = EXIT_CODES["error"]
     with _interrupts(conversation.cancel):
-        async with aclosing(conversation.run_turn(prompt)) as events:
+        async with aclosing(turn) as events:
             async for event in events:
                 output.show(event)
                 if isinstance(event, TurnFinished):
@@ -138,7 +151,7 @@ def _interrupts(cancel: Callable[[], Coroutine[Any, Any, None]]) -> Iterator[Non
             task.cancel()
 
 
-def read_prompt(words: list[str], standard_input: TextIO) -> str:
+def read_prompt(words: list[str], standard_input: TextIO, *, may_be_empty: bool = False) -> str:
     """Return the question: the words of the command line, then what was piped in (`-`, a pipe or a file).
 
     Raises:
@@ -147,9 +160,13 @@ def read_prompt(words: list[str], standard_input: TextIO) -> str:
     text = " ".join(word for word in words if word != "-").strip()
     piped = _read(standard_input) if "-" in words or _is_piped(standard_input) else ""
     prompt = "\n\n".join(part for part in (text, piped) if part)
-    if not prompt:
-        raise UsageError('There is no question; write it behind the command, as in: smol-chat ask "What day is it?"')
+    if not prompt and not may_be_empty:
+        raise UsageError(NO_QUESTION)
     return prompt
+
+
+def _is_reopened(arguments: argparse.Namespace) -> bool:
+    return "resume" in vars(arguments) or "conversation" in vars(arguments)
 
 
 def _is_piped(stream: TextIO) -> bool:

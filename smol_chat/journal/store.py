@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from smol_chat.errors import JournalError, UsageError
 from smol_chat.events import (
+    CUT,
     ContentDelta,
     Decided,
     Notice,
@@ -38,7 +39,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-INTERRUPTED = TurnFailed("interrupted", "The program ended before this answer did; what was kept of it is shown.")
+INTERRUPTED = TurnFailed(CUT, "The program ended before this answer did; what was kept of it is shown.")
+ELSEWHERE = TurnFailed("elsewhere", "Another smol-chat is at this turn; what it has written so far is shown.")
 _AWAITED = (
     TurnStarted,
     TurnResumed,
@@ -175,8 +177,7 @@ class Journal:
 
     def turn(self, conversation: str, follows: Follows = "active") -> Turn:
         """Return the place of a turn that is to be recorded."""
-        program = self._programs.own if self._programs else None
-        return Turn(conversation, self._models.get(conversation, ""), program=program, follows=follows)
+        return Turn(conversation, self._models.get(conversation, ""), program=self._own, follows=follows)
 
     async def record(
         self, conversation: str, events: AsyncGenerator[TurnEvent, None], turn: Turn | None = None
@@ -224,7 +225,54 @@ class Journal:
             leaf = self.tree(conversation).active
         with self._read() as reader:
             rows = reader.execute(_BRANCH, (leaf,)).fetchall()
-        return list(coalesced(_ended_turns(rows)))
+        return list(coalesced(self._ended_turns(rows)))
+
+    def claim(self, turn: Turn) -> None:
+        """Make a turn that was cut this program's own, so that no other goes on with it too.
+
+        Raises:
+            JournalError: another program is at it, or the history cannot be written.
+        """
+        with self._read() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                is_free = self._cut_by(connection, turn.id) is INTERRUPTED
+                if is_free:
+                    connection.execute("UPDATE turns SET program = ? WHERE id = ?", (self._own, turn.id))
+            finally:
+                connection.execute("COMMIT")
+        if not is_free:
+            raise JournalError("Another smol-chat has gone on with this turn; it can be answered there.")
+
+    @property
+    def _own(self) -> str | None:
+        return self._programs.own if self._programs else None
+
+    def _cut_by(self, connection: sqlite3.Connection, turn: int | None) -> TurnFailed:
+        """Return what stands at the end of a turn that has none: its program ended, or another one is at it."""
+        found = connection.execute("SELECT program FROM turns WHERE id = ?", (turn,)).fetchone()
+        program = found[0] if found else None
+        if self._programs is None or program in (None, self._own) or not self._programs.running(program):
+            return INTERRUPTED
+        return ELSEWHERE
+
+    def _ended_turns(self, rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
+        """Decode the rows and end each turn that has no end."""
+        open_turn: int | None = None
+        for turn, kind, body in rows:
+            if open_turn is not None and turn != open_turn:
+                yield self._end_of(open_turn)
+            event = decode(kind, body)
+            if event is None:
+                continue
+            open_turn = None if isinstance(event, (TurnFinished, TurnFailed)) else turn
+            yield event
+        if open_turn is not None:
+            yield self._end_of(open_turn)
+
+    def _end_of(self, turn: int) -> TurnFailed:
+        with self._read() as reader:
+            return self._cut_by(reader, turn)
 
     def turns(self, conversation: str) -> Iterator[StoredTurn]:
         """Return all turns of a conversation one by one, in the order they were begun, those of every branch.
@@ -239,7 +287,7 @@ class Journal:
                 started = reader.execute("SELECT started FROM turns WHERE id = ?", (turn,)).fetchone()
             if started is None:  # deleted meanwhile
                 return
-            yield StoredTurn(turn, tree.parent(turn), started[0], list(coalesced(_ended_turns(rows))))
+            yield StoredTurn(turn, tree.parent(turn), started[0], list(coalesced(self._ended_turns(rows))))
 
     def tree(self, conversation: str) -> Tree:
         """Return which turn of a conversation follows which.
@@ -366,21 +414,6 @@ class Journal:
                 yield self._reader
             except sqlite3.Error as error:
                 raise JournalError(_unusable(self._path, error)) from error
-
-
-def _ended_turns(rows: list[tuple[int, str, str]]) -> Iterator[TurnEvent]:
-    """Decode the rows and end each turn that was cut."""
-    open_turn: int | None = None
-    for turn, kind, body in rows:
-        if open_turn is not None and turn != open_turn:
-            yield INTERRUPTED
-        event = decode(kind, body)
-        if event is None:
-            continue
-        open_turn = None if isinstance(event, (TurnFinished, TurnFailed)) else turn
-        yield event
-    if open_turn is not None:
-        yield INTERRUPTED
 
 
 def _text(body: str | None) -> str:

@@ -55,6 +55,24 @@ class OpenConversation(Protocol):
         """Stream one turn; consume inside `aclosing`."""
         ...
 
+    @property
+    def waiting(self) -> int:
+        """How many calls of a turn that the program's end cut still wait for an answer."""
+        ...
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether the last turn was cut where it can go on."""
+        ...
+
+    def resume(self) -> AsyncGenerator[TurnEvent, None]:
+        """Stream the rest of a turn that was cut; consume inside `aclosing`.
+
+        Raises:
+            JournalError: another program has taken it up, or the history cannot be written.
+        """
+        ...
+
     async def warm(self) -> None:
         """Prepare for the next turn in the background."""
         ...

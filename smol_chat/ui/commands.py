@@ -131,6 +131,13 @@ async def _stop(chat: ChatScreen, _: str) -> None:
     chat.action_stop()
 
 
+@command("resume", "go on with a turn that was cut when the program ended")
+async def _resume(chat: ChatScreen, _: str) -> None:
+    if not chat.can_resume:
+        raise CommandProblem("There is no turn here that was cut after its calls; write what you want next.")
+    chat.resume()
+
+
 @command("quit", "leave; everything is kept")
 async def _quit(chat: ChatScreen, _: str) -> None:
     await chat.app.run_action("app.quit")

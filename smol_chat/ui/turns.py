@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from smol_chat.events import TurnEvent, TurnFailed
-from smol_chat.messages import Attachment
 from smol_chat.ui.backend import OpenConversation
 
 log = logging.getLogger(__name__)
@@ -44,12 +43,11 @@ class TurnRunner:
         """Take back that a turn was begun."""
         self._over.set()
 
-    async def run(self, text: str, attachments: Sequence[Attachment] = ()) -> None:
+    async def run(self, turn: AsyncGenerator[TurnEvent, None]) -> None:
         """Run the turn that was begun, to its last event."""
-        assert self._conversation is not None
         breath = time.perf_counter()
         try:
-            async with aclosing(self._conversation.run_turn(text, attachments)) as events:
+            async with aclosing(turn) as events:
                 async for event in events:
                     self._route(event)
                     if time.perf_counter() - breath > _BREATH_S:

@@ -13,8 +13,8 @@ import pytest
 from smol_chat import __version__
 from smol_chat.agent.consent import Approver, Decision
 from smol_chat.agent.limits import TurnLimits
+from smol_chat.agent.open_round import UNKNOWN_OUTCOME
 from smol_chat.agent.policy import Rules, for_tools
-from smol_chat.agent.replay import UNKNOWN_OUTCOME
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.engine.base import Sampling
 from smol_chat.errors import ContextOverflowError, EngineCrashedError, UsageError

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 from collections.abc import AsyncGenerator
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,8 +18,17 @@ import pytest
 from smol_chat.commands.ask import INPUT_BYTES, read_prompt, show_turn
 from smol_chat.commands.output import TextOutput
 from smol_chat.errors import UsageError
-from smol_chat.events import ContentDelta, TurnEvent, TurnFailed, TurnFinished, TurnStarted
-from smol_chat.messages import FinishReason, Timings, Usage
+from smol_chat.events import (
+    ContentDelta,
+    RoundStarted,
+    ToolCallProposed,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
+from smol_chat.journal import Journal
+from smol_chat.messages import FinishReason, Timings, ToolCall, Usage
 from smol_chat.tools import ToolRegistry
 from support.gguf_models import THINKING_TEMPLATE, write_hybrid_model
 from support.on_terminal import OnTerminal
@@ -235,7 +245,8 @@ def ended(reason: FinishReason) -> TurnFinished:
 async def test_the_exit_code_tells_how_the_turn_ended(events: list[TurnEvent], code: int) -> None:
     conversation = Scripted(*events)
     before = signal.getsignal(signal.SIGINT)
-    assert await show_turn(conversation, "Hi", TextOutput(io.StringIO(), io.StringIO(), show_reasoning=False)) == code
+    output = TextOutput(io.StringIO(), io.StringIO(), show_reasoning=False)
+    assert await show_turn(conversation, conversation.run_turn("Hi"), output) == code
     assert conversation.cancelled.is_set() == (ContentDelta("^C") in events)
     assert signal.getsignal(signal.SIGINT) == before
 
@@ -273,3 +284,43 @@ def test_too_much_input_is_refused(tmp_path: Path) -> None:
 def test_input_nobody_gave_is_not_waited_for() -> None:
     with Path(os.devnull).open() as stream:
         assert read_prompt(["x"], stream) == "x"
+
+
+# --- a turn that was cut ----------------------------------------------------------------------------
+
+CUT_TURN: list[TurnEvent] = [
+    TurnStarted("c1", "Write it down."),
+    RoundStarted(1),
+    ToolCallProposed(ToolCall("call_1", "write_file", {"path": "answer.txt", "content": "42"})),
+]
+
+
+async def store(program: Program, events: list[TurnEvent]) -> None:
+    program.data_dir.mkdir()
+
+    async def turn() -> AsyncGenerator[TurnEvent, None]:
+        for event in events:
+            yield event
+
+    with closing(Journal.open(program.data_dir / "history.db")) as journal:
+        async with aclosing(journal.record("c1", turn())) as passed_on:
+            assert [event async for event in passed_on] == events
+
+
+async def test_without_a_question_a_turn_that_was_cut_goes_on(program: Program, scripted_model: Path) -> None:
+    await store(program, CUT_TURN)
+    run = program("ask", "--continue", "--allow", "write_file,calculate", "--json", model=scripted_model)
+    kinds = [event["type"] for event in lines(run)]
+    assert kinds[:3] == ["turn_resumed", "decision", "tool_result"]
+    assert kinds[-1] == "turn_finished"
+    assert (program.workspace / "answer.txt").read_text() == "42"
+    again = program("ask", "--continue", model=scripted_model)
+    assert again.returncode == 2
+    assert "There is no question" in again.stderr
+
+
+async def test_a_question_without_a_terminal_leaves_what_waited_unrun(program: Program, scripted_model: Path) -> None:
+    await store(program, CUT_TURN)
+    run = program("ask", "--continue", "Never mind.", "--no-tools", "--json", model=scripted_model)
+    assert lines(run)[0]["type"] == "turn_started"
+    assert not (program.workspace / "answer.txt").exists()

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from terminal import processes
 
 from support.openai_server import Answer, OpenAIServer, Stream, content, finish, reasoning, tool_call
 from support.person import Start, answer, send
@@ -130,3 +133,32 @@ def test_hostile_arguments_are_visible_on_the_card(start: Start) -> None:
             assert shown in screen
         answer(terminal, "write_file", "n")
         terminal.wait(lambda screen: "done" in screen)
+
+
+def test_a_card_that_waits_when_the_program_is_killed_waits_again_and_the_turn_goes_on(
+    start: Start, tmp_path: Path
+) -> None:
+    call = '{"path": "n.txt", "content": "forty-two"}'
+    first = Stream([*content("I write it down."), *tool_call("write_file", call), *finish("tool_calls")])
+    with serving(first, Stream([*content("It is written."), *finish()])) as server:
+        terminal = start("--server", server.url)
+        send(terminal, "Write it down.")
+        terminal.wait(lambda screen: "─ write_file ·" in screen)
+        program = [pid for pid in processes(terminal.pid) if b"--data-dir" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(program[-1], signal.SIGKILL)
+        terminal.wait(lambda screen: "program ended" in screen)
+        assert not (tmp_path / "work" / "n.txt").exists()
+
+        again = start("--server", server.url, "--continue")
+        answer(again, "write_file", "y", "y")
+        again.wait(lambda screen: "It is written." in screen)
+        assert "The program ended here." in again.screen()
+        messages = server.requests[1]["messages"]
+    assert (tmp_path / "work" / "n.txt").read_text() == "forty-two"
+    assert isinstance(messages, list)
+    assert [message["role"] for message in messages if isinstance(message, dict)] == [
+        "system",
+        "user",
+        "assistant",
+        "tool",
+    ]

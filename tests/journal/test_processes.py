@@ -8,8 +8,12 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
+from smol_chat.errors import JournalError
 from smol_chat.events import ContentDelta, ReasoningDelta, TurnFailed, TurnStarted
 from smol_chat.journal import Journal
+from smol_chat.journal.store import ELSEWHERE, INTERRUPTED
 
 KILLED = """
 import asyncio, sqlite3, sys
@@ -139,3 +143,49 @@ def test_two_programs_that_write_at_once_lose_no_row(tmp_path: Path) -> None:
             answers = [event.text for event in events if isinstance(event, ContentDelta)]
             assert texts == [f"{name} {number}" for number in range(turns)]
             assert answers == [f"answer {number}" for number in range(turns)]
+
+
+AT_A_TURN = """
+import asyncio, sys
+from contextlib import aclosing
+from pathlib import Path
+from smol_chat.events import RoundStarted, ToolCallProposed, TurnStarted
+from smol_chat.journal import Journal
+from smol_chat.messages import ToolCall
+
+async def turn():
+    yield TurnStarted("c1", "Hello")
+    yield RoundStarted(1)
+    yield ToolCallProposed(ToolCall("call_1", "note", {}))
+    print("waits", flush=True)
+    await asyncio.Event().wait()
+
+async def main():
+    journal = Journal.open(Path(sys.argv[1]))
+    async with aclosing(journal.record("c1", turn())) as events:
+        async for event in events:
+            pass
+
+asyncio.run(main())
+"""
+
+
+def test_a_turn_that_waits_in_another_program_is_not_taken_from_it_until_that_has_ended(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    command = [sys.executable, "-c", AT_A_TURN, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        assert program.stdout.readline() == "waits\n"
+        with closing(Journal.open(path)) as one, closing(Journal.open(path)) as two:
+            assert one.events("c1")[-1] == ELSEWHERE
+            turn = one.branch("c1").turns[-1]
+            with pytest.raises(JournalError, match="Another smol-chat"):
+                one.claim(turn)
+            program.kill()
+            program.wait()
+            assert one.events("c1")[-1] == INTERRUPTED
+            one.claim(turn)
+            assert two.events("c1")[-1] == ELSEWHERE
+            with pytest.raises(JournalError, match="it can be answered there"):
+                two.claim(turn)
+            one.claim(turn)  # its own again

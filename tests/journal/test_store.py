@@ -26,10 +26,12 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
     TurnStarted,
 )
 from smol_chat.journal import Journal, schema
 from smol_chat.journal.recording import ROW_CHARACTERS, title_of
+from smol_chat.journal.store import INTERRUPTED
 from smol_chat.messages import Timings, ToolCall, ToolResult, Usage
 
 END = TurnFinished("stop", Usage(3, 0, 4), Timings(10, 1.0, 2.0))
@@ -358,3 +360,19 @@ async def test_data_that_is_no_json_is_left_out_and_the_turn_goes_on(path: Path)
 )
 def test_a_title_is_the_first_line_shortened(text: str, title: str) -> None:
     assert title_of(text) == title
+
+
+async def test_the_rest_of_a_turn_belongs_to_the_same_turn(path: Path) -> None:
+    with closing(Journal.open(path)) as journal:
+        conversation = journal.create("m")
+        call = ToolCallProposed(ToolCall("1", "calculate", {}))
+        await recorded(journal, conversation, [TurnStarted(conversation, "Hi"), call])
+        before = journal.branch(conversation)
+        assert before.events == [TurnStarted(conversation, "Hi"), call, INTERRUPTED]
+        rest: list[TurnEvent] = [TurnResumed(conversation), ContentDelta("Done."), END]
+        journal.claim(before.turns[-1])
+        async with aclosing(journal.record(conversation, play(rest), before.turns[-1])) as events:
+            assert [event async for event in events] == rest
+        after = journal.branch(conversation)
+        assert after.events == [TurnStarted(conversation, "Hi"), call, *rest]
+        assert [turn.id for turn in after.turns] == [turn.id for turn in before.turns]

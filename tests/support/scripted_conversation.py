@@ -22,6 +22,7 @@ from smol_chat.events import (
     TurnEvent,
     TurnFailed,
     TurnFinished,
+    TurnResumed,
     TurnStarted,
 )
 from smol_chat.journal.store import BranchEnd, ConversationSummary
@@ -49,6 +50,8 @@ class Ask:
 
     requests: tuple[ApprovalRequest, ...]
     result: str = "done"
+    again: bool = False
+    """The calls were proposed before the program ended."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ class ScriptedConversation:
         self.rewound: list[int] = []
         self.attached: list[tuple[Attachment, ...]] = []
         self.warmed = 0
+        self.waiting = 0
+        """How many calls of a turn that was cut wait; the next script is the rest of that turn."""
+        self.may_resume = False
+        """Whether a turn that was cut can go on although nothing of it waits."""
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
         self.read_to_the_end = False
@@ -108,6 +115,14 @@ class ScriptedConversation:
         if choice == "nonsense":
             raise UsageError("There is no tool 'nonsense'.")
         self.tool_choice = choice
+
+    @property
+    def can_resume(self) -> bool:
+        return self.waiting > 0 or self.may_resume
+
+    def resume(self) -> AsyncGenerator[TurnEvent, None]:
+        self.waiting, self.may_resume = 0, False
+        return self._play(TurnResumed(self.id))
 
     async def warm(self) -> None:
         self.warmed += 1
@@ -130,15 +145,17 @@ class ScriptedConversation:
     async def branches(self) -> list[BranchEnd]:
         return []
 
-    async def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
-        assert self._scripts, "the script has run out"
+    def run_turn(self, text: str, attachments: Sequence[Attachment] = ()) -> AsyncGenerator[TurnEvent, None]:
         self.sent.append(text)
         self.attached.append(tuple(attachments))
+        return self._play(TurnStarted(self.id, text), *map(FileAttached, attachments))
+
+    async def _play(self, *first: TurnEvent) -> AsyncGenerator[TurnEvent, None]:
+        assert self._scripts, "the script has run out"
         self._cancelled.clear()
         self.read_to_the_end = False
-        yield TurnStarted(self.id, text)
-        for attachment in attachments:
-            yield FileAttached(attachment)
+        for event in first:
+            yield event
         for step in self._scripts.pop(0):
             if self._cancelled.is_set():
                 break
@@ -162,7 +179,7 @@ class ScriptedConversation:
         self.read_to_the_end = True
 
     def _proposed(self, step: Ask) -> list[TurnEvent]:
-        return [ToolCallProposed(asked.call) for asked in step.requests]
+        return [] if step.again else [ToolCallProposed(asked.call) for asked in step.requests]
 
     async def _asked(self, step: Ask) -> list[TurnEvent]:
         assert self.approver is not None

@@ -7,9 +7,18 @@ import pytest
 from textual import events
 
 from smol_chat.errors import EngineError
-from smol_chat.events import ContentDelta, ReasoningDelta, ReasoningFinished, TurnEvent, TurnFailed, TurnStarted
+from smol_chat.events import (
+    CUT,
+    ContentDelta,
+    ReasoningDelta,
+    ReasoningFinished,
+    ToolCallProposed,
+    TurnEvent,
+    TurnFailed,
+    TurnStarted,
+)
 from support.screen import on_stage
-from support.scripted_conversation import DONE, Crash, Pause, ScriptedBackend, Step
+from support.scripted_conversation import DONE, Ask, Crash, Pause, ScriptedBackend, Step, request
 
 
 async def test_a_turn_is_shown_from_the_question_to_the_answer(tmp_path: Path) -> None:
@@ -116,6 +125,49 @@ async def test_a_reopened_conversation_looks_as_it_looked(tmp_path: Path) -> Non
         await stage.until(lambda: "the answer" in stage.text)
         assert "the question" in stage.text
         assert backend.opened == ["id-7"]
+
+
+def cut_while_waiting(name: str = "get_weather") -> list[TurnEvent]:
+    call = request(name, {"location": "Oslo"}).call
+    return [TurnStarted("conv-1", "Weather?"), ContentDelta("I look."), ToolCallProposed(call), TurnFailed(CUT, "Cut.")]
+
+
+async def test_a_card_that_waited_when_the_program_ended_waits_again(tmp_path: Path) -> None:
+    asked = Ask((request("get_weather", {"location": "Oslo"}),), result="rain", again=True)
+    backend = ScriptedBackend(tmp_path, [[asked, ContentDelta("It rains."), DONE]], past=cut_while_waiting())
+    backend.conversation.waiting = 1
+    async with on_stage(backend, conversation="conv-1") as stage:
+        await stage.card_listens()
+        assert "The program ended here." in stage.text
+        assert "Cut." not in stage.text
+        await stage.press("y")
+        await stage.wait(1.0)
+        await stage.until(lambda: "It rains." in stage.text)
+        assert [(name, decision.allowed) for name, decision in backend.conversation.decisions] == [("call_1", True)]
+        assert backend.conversation.sent == []
+        assert stage.text.count("get_weather") == 1
+        assert "stopped before it finished" not in stage.text
+
+
+async def test_a_card_waits_again_although_the_model_cannot_be_loaded(tmp_path: Path) -> None:
+    asked = Ask((request("get_weather", {"location": "Oslo"}),), again=True)
+    backend = ScriptedBackend(tmp_path, [[asked, DONE]], past=cut_while_waiting())
+    backend.conversation.waiting = 1
+    backend.load_error = EngineError("The server is gone.")
+    async with on_stage(backend, conversation="conv-1", ready=False) as stage:
+        await stage.until(lambda: "The server is gone." in stage.text)
+        await stage.card_listens()
+
+
+async def test_a_turn_cut_where_nothing_waits_is_gone_on_with_when_that_is_wanted(tmp_path: Path) -> None:
+    backend = ScriptedBackend(tmp_path, [[ContentDelta("It rains."), DONE]], past=cut_while_waiting()[:1])
+    backend.conversation.may_resume = True
+    async with on_stage(backend, conversation="conv-1") as stage:
+        await stage.until(lambda: "/resume goes on with it" in stage.text)
+        await stage.send("/resume")
+        await stage.until(lambda: "It rains." in stage.text)
+        await stage.send("/resume")
+        await stage.until(lambda: "There is no turn here that was cut" in stage.text)
 
 
 async def test_a_new_conversation_stops_the_running_one_and_begins_empty(tmp_path: Path) -> None:

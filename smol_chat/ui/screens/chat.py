@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -188,6 +188,10 @@ class ChatScreen(Screen[None]):
         if notice and notice != self._rules_notice:
             self._rules_notice = notice
             self.say(notice)
+        if conversation.waiting:
+            self.resume()
+        elif conversation.can_resume:
+            self.say("This turn was cut when the program ended: /resume goes on with it.")
 
     async def open_conversation(self, conversation_id: str | None) -> None:
         """Leave this conversation, which is kept, and open another one or begin a new one."""
@@ -233,7 +237,7 @@ class ChatScreen(Screen[None]):
         self._composer.recallable = len(self._queue) > 0
         if text is not None:
             self._turns.begin(self._conversation)
-            self.run_worker(self._run_turn(text), group="turn")
+            self.run_worker(self._send(self._conversation, text), group="turn")
         else:
             self.prepare()
 
@@ -267,7 +271,23 @@ class ChatScreen(Screen[None]):
         """Edit a message, have it answered again, or show another version of it."""
         self.run_worker(self.branches.act(event.act, event.position), group="command")
 
-    async def _run_turn(self, text: str) -> None:
+    @property
+    def can_resume(self) -> bool:
+        """Whether the last turn was cut where it can go on."""
+        return not self._turns.running and self._conversation is not None and self._conversation.can_resume
+
+    def resume(self) -> None:
+        """Go on with the turn that the program's end cut.
+
+        Raises:
+            JournalError: another program has taken it up, or the history cannot be written.
+        """
+        if self.can_resume and self._conversation is not None:
+            turn = self._conversation.resume()
+            self._turns.begin(self._conversation)
+            self.run_worker(self._run_turn(turn), group="turn")
+
+    async def _send(self, conversation: OpenConversation, text: str) -> None:
         try:
             attachments = await self._attachments(text)
         except SmolChatError as error:
@@ -276,7 +296,10 @@ class ChatScreen(Screen[None]):
             self._queue.hold()
             self._composer.write("\n".join(filter(None, [text, self._composer.text])))
             return
-        await self._turns.run(text, attachments)
+        await self._run_turn(conversation.run_turn(text, attachments))
+
+    async def _run_turn(self, turn: AsyncGenerator[TurnEvent, None]) -> None:
+        await self._turns.run(turn)
         self._advance()
 
     async def _attachments(self, text: str) -> tuple[Attachment, ...]:

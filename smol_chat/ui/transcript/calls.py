@@ -67,6 +67,11 @@ class CallBlock(Block):
             self._ended = True
             self._pieces = None
 
+    def reopen(self) -> None:
+        """Take that back: the turn goes on."""
+        self._ended = self._running = False
+        self._pieces = None
+
     def toggle(self) -> None:
         """Show everything, or the first lines only."""
         self.unfolded = not self.unfolded

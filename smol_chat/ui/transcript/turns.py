@@ -10,6 +10,7 @@ from typing import NamedTuple
 from typing_extensions import assert_never
 
 from smol_chat.events import (
+    CUT,
     ContentDelta,
     Decided,
     FileAttached,
@@ -76,6 +77,7 @@ class Turn:
         self._tops: list[int] | None = None
         self._width = 0
         self._writing_call = False
+        self._cut = False
         self._hint_block = NoticeBlock("writing a tool call…", symbol="○")
 
     @property
@@ -184,6 +186,8 @@ class Turn:
             case GenerationProgress():
                 self._hint(event.writing_call)
                 return
+            case TurnResumed():
+                self._resume()
             case ToolCallProposed() | MalformedCall() | Decided() | ToolStarted() | ToolProgress() | ToolFinished():
                 self._about_call(event)
             case _:
@@ -220,7 +224,6 @@ class Turn:
     def _about_turn(
         self,
         event: TurnStarted
-        | TurnResumed
         | TurnSettings
         | FileAttached
         | RoundStarted
@@ -245,8 +248,8 @@ class Turn:
                 if isinstance(self._open, ReasoningBlock):
                     self._open.finish(event.duration_ms, event.tokens, keep_window=self.keeps_windows)
                     self._open = None
-            case Notice() | TurnResumed():
-                self._add(NoticeBlock(event.message if isinstance(event, Notice) else RESUMED))
+            case Notice():
+                self._add(NoticeBlock(event.message))
             case Summarised():
                 self._add(NoticeBlock(_SUMMARISED.format(event.turns, "" if event.turns == 1 else "s", event.text)))
             case Pinned(on=on):
@@ -257,6 +260,7 @@ class Turn:
             case TurnFailed():
                 self.close()
                 self._add(NoticeBlock(event.message, symbol="✕", style="error"))
+                self._cut = event.kind == CUT
             case _:
                 assert_never(event)
 
@@ -278,6 +282,15 @@ class Turn:
                     _advance(call, event)
             case _:
                 assert_never(event)
+
+    def _resume(self) -> None:
+        """Take back the end that stood where the program ended: the turn goes on."""
+        if self._cut:
+            self._blocks.pop()
+            self._cut = False
+        for call in self._calls.values():
+            call.reopen()
+        self._add(NoticeBlock(RESUMED))
 
     def _end(self, event: TurnFinished) -> None:
         if event.reason == "cancelled":
