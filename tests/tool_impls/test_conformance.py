@@ -17,7 +17,9 @@ from smol_chat.protocol.schema import problems
 from smol_chat.tools import Effect, ToolRegistry, ToolWorkbench, preview_call, run_tool
 from support.http_servers import Reply, serve
 from support.tool_context import Names, the_tool, workbench
+from tool_impls.create_calendar_event import CalendarSettings
 from tool_impls.get_weather import WeatherSettings
+from tool_impls.translate import TranslateSettings
 from tool_impls.web_search import WebSearchSettings
 
 REQUIRED: dict[str, list[str]] = {
@@ -144,6 +146,8 @@ WAITING: dict[str, Callable[[str], JsonObject]] = {
     "get_webpage": lambda url: {"url": url},
     "get_weather": lambda url: {"location": "Oslo"},
     "http_request": lambda url: {"method": "GET", "url": url},
+    "translate": lambda url: {"text": "Good morning", "target_language": "French"},
+    "create_calendar_event": lambda url: {"title": "Tea", "start": "2026-05-01T15:00"},
     "execute_python": lambda url: {"code": "while True: pass"},
     "shell_command": lambda url: {"command": "sleep 1000"},
 }
@@ -155,6 +159,8 @@ async def test_a_running_call_can_be_cancelled(name: str, tmp_path: Path) -> Non
         settings: dict[type[object], object] = {
             WeatherSettings: WeatherSettings(server.url, server.url),
             WebSearchSettings: WebSearchSettings((f"duckduckgo={server.url}",)),
+            TranslateSettings: TranslateSettings(libretranslate_url=server.url),
+            CalendarSettings: CalendarSettings(caldav_url=f"{server.url}/me/"),
         }
         async with workbench(tmp_path, allow=("127.0.0.1",), settings=settings) as bench:
             call = asyncio.create_task(run_tool(the_tool(name), WAITING[name](server.url), bench))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import docx
 import pytest
 
 from smol_chat.tools import ToolRegistry
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # In a process of its own: an audit hook stays for good.
 _PROGRAM = r"""
-import asyncio, http.server, json, pathlib, sys, sysconfig, threading
+import asyncio, http.server, importlib.util, json, pathlib, sys, sysconfig, threading
 root, workspace = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 tools, support = str(root / "tool_impls"), str(root / "smol_chat")
 OPENING = ("open", "socket.connect", "socket.bind", "socket.sendto", "subprocess.Popen", "os.exec", "os.fork",
@@ -48,11 +49,21 @@ def hook(event, arguments):
             alone.append([event, str(arguments[:1])])
 
 class Page(http.server.BaseHTTPRequestHandler):
+    answers = {  # as the services answer that the settings of the tools name
+        "/search": {"results": [{"title": "T", "url": "http://example.org/", "content": "words"}]},
+        "/v1/search": {"results": [{"name": "Oslo", "latitude": 59.9, "longitude": 10.7, "country": "Norway"}]},
+        "/v1/forecast": {"current": {"time": "2026-03-04T12:00", "temperature_2m": 5.5, "weather_code": 61},
+                         "current_units": {"temperature_2m": "°C"}, "timezone": "Europe/Oslo"},
+        "/translate": {"translatedText": "x"},
+    }
     def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
+        known = self.answers.get(self.path.partition("?")[0])
+        self.send_response(201 if self.command == "PUT" else 200)
+        self.send_header("Content-Type", "text/html" if known is None else "application/json")
         self.end_headers()
-        self.wfile.write(b"<html><title>T</title><body><article><p>Some words to read here.</p></article>")
+        page = "<html><title>T</title><body><article><p>Some words to read here.</p></article>"
+        self.wfile.write((page if known is None else json.dumps(known)).encode())
+    do_POST = do_PUT = do_REPORT = do_GET
     def log_message(self, *arguments): pass
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page)
@@ -69,6 +80,23 @@ calls = {
     "send_email": {"to": "a@example.org", "subject": "s", "body": "b"},
     "translate": {"text": "x", "target_language": "de"},
 }
+more = [  # other ways of the same tools
+    ("database_query", {"query": "SELECT 1", "database": "elsewhere"}),
+    ("database_query", {"query": "CREATE TABLE t (a)", "database": "d.db"}),
+    ("shell_command", {"command": "true", "network": True}),
+    ("read_file", {"path": "a.docx"}),
+]
+if importlib.util.find_spec("duckdb"):  # it needs Python 3.11
+    more.append(("database_query", {"query": "SELECT * FROM data", "database": "data.csv"}))
+from tool_impls.database_query import DatabaseSettings
+from tool_impls.get_weather import WeatherSettings
+from tool_impls.translate import TranslateSettings
+from tool_impls.web_search import WebSearchSettings
+own = {
+    WeatherSettings: WeatherSettings(url, url), WebSearchSettings: WebSearchSettings(searxng_url=url),
+    TranslateSettings: TranslateSettings(libretranslate_url=url),
+    DatabaseSettings: DatabaseSettings(connections=(f"elsewhere=sqlite:///{workspace}/d.db",)),
+}
 names = {}
 exec(compile('async def rogue(*, ctx):\n    "Open."\n    open("a.txt").close()\n    return ToolOutput("")',
              tools + "/rogue.py", "exec"), {"ToolOutput": ToolOutput}, names)
@@ -81,14 +109,19 @@ async def nowhere(host, port):
 async def main():
     registry = ToolRegistry.load()
     bench = ToolWorkbench(workspace, network_allow=("127.0.0.1",), resolver=nowhere, timeout=30,
-                          data_folder=workspace.with_name("data"))
+                          data_folder=workspace.with_name("data"), settings=lambda name, cls: own.get(cls) or cls())
     run = {}
     on.set()
     for name in registry.names():
         tool = registry.get(name)
         await preview_call(tool, calls[name], bench)
         result = await run_tool(tool, calls[name], bench)
-        run[name] = None if result.error is None else result.error.kind
+        run[name] = None if result.error is None else result.error.message
+    for name, arguments in more:
+        tool = registry.get(name)
+        await preview_call(tool, arguments, bench)
+        result = await run_tool(tool, arguments, bench)
+        run[f"{name} {arguments}"] = None if result.error is None else result.error.message
     by_tools = list(alone)
     await run_tool(Tool(names["rogue"], effect=Effect.READ), {}, bench)
     on.clear()
@@ -107,6 +140,8 @@ def test_whatever_is_opened_is_opened_by_what_tools_are_given(tmp_path: Path) ->
     workspace.mkdir()
     (workspace / "a.txt").write_text("text\n")
     (workspace / "d.db").touch()
+    (workspace / "data.csv").write_text("a\n1\n")
+    docx.Document().save(str(workspace / "a.docx"))
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, str(ROOT), str(workspace)],
         capture_output=True,
@@ -117,9 +152,8 @@ def test_whatever_is_opened_is_opened_by_what_tools_are_given(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["alone"] == []
-    assert set(told["run"]) == set(ToolRegistry.load().names())
-    ran = {name for name, problem in told["run"].items() if problem is None}
-    assert ran >= {"read_file", "write_file", "list_directory", "execute_python", "shell_command", "get_webpage"}
+    assert set(told["run"]) >= set(ToolRegistry.load().names())
+    assert {name: problem for name, problem in told["run"].items() if problem is not None} == {}
     # The hook sees what is opened, and would have seen a tool that opens something itself.
     assert set(told["seen"]["support"]) >= {"open", "subprocess.Popen"}
     assert "socket.connect" in {event for events in told["seen"].values() for event in events}

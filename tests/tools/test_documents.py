@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -159,3 +161,20 @@ async def test_no_process_can_be_started(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ToolError) as caught:
         await document_text(pdf("text"))
     assert caught.value.kind == "unavailable"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
+async def test_cancelling_ends_the_process_that_reads() -> None:
+    before = children()
+    document = pdf(*["text"] * 500)
+    task = asyncio.create_task(document_text(document))
+    while not children() - before:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert children() == before
+
+
+def children() -> set[str]:
+    return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
