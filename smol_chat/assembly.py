@@ -29,6 +29,7 @@ from smol_chat.paths import DataPaths, default_data_dir
 
 if TYPE_CHECKING:  # loaded when first needed: each costs start-up time that not every command should pay
     from smol_chat.engine.local import LocalOptions
+    from smol_chat.journal.search import Search
     from smol_chat.journal.store import ConversationSummary, Journal
     from smol_chat.tools.context import ToolWorkbench
     from smol_chat.tools.registry import ToolRegistry
@@ -360,6 +361,17 @@ class Assembly:
     def conversations(self) -> list[ConversationSummary]:
         """Return the stored conversations, newest first."""
         return self.journal().conversations()
+
+    def search(self) -> Search:
+        """What searches the history.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        from smol_chat.journal.search import Search  # late: start-up (sqlite)
+
+        self.journal().latest()  # opened and readable
+        return Search(self.paths.history_db)
 
     async def open_conversation(
         self, approver: Approver, conversation_id: str | None = None, choices: TurnChoices | None = None

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from smol_chat.assembly import Assembly
+from smol_chat.commands.history_search import search
 from smol_chat.commands.json_lines import json_line, json_objects
 from smol_chat.commands.output import call_line, result_line
 from smol_chat.commands.start import assemble
@@ -49,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
                 return _list(journal.conversations(arguments.limit), as_json=arguments.json)
             case "show":
                 return _show(journal, arguments)
+            case "search":
+                return search(assembly.search(), " ".join(arguments.words), arguments.limit, as_json=arguments.json)
             case _:
                 return _remove(journal, arguments.ids)
 
@@ -128,8 +131,8 @@ def _print_text(parts: list[str]) -> None:
 
 def _remove(journal: Journal, prefixes: Iterable[str]) -> int:
     found = dict.fromkeys(journal.find(prefix) for prefix in prefixes)  # all are looked up before any is gone
+    journal.delete(*found)
     for conversation in found:
-        journal.delete(conversation)
         print(f"Removed {conversation}.")
     return 0
 

@@ -196,7 +196,7 @@ class Recording:
 def title_of(text: str) -> str:
     """Return a line that tells the conversation from others: the first with anything on it, shortened."""
     line = next((line for line in text.splitlines() if line.strip()), "")
-    title = " ".join(line.split())
+    title = " ".join(line.split()).encode("utf-8", "replace").decode()  # half a character is nothing SQLite takes
     return title if len(title) <= TITLE_CHARACTERS else title[: TITLE_CHARACTERS - 1].rstrip() + "…"
 
 

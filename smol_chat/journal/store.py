@@ -29,6 +29,7 @@ from smol_chat.events import (
     TurnResumed,
     TurnStarted,
 )
+from smol_chat.journal import index
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode
 from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
@@ -380,14 +381,14 @@ class Journal:
         some = ", ".join(row[0] for row in rows[:3])
         raise UsageError(f"Several conversations begin with {prefix!r} ({some}, …); give more of the id.")
 
-    def delete(self, conversation: str) -> None:
-        """Remove a conversation for good.
+    def delete(self, *conversations: str) -> None:
+        """Remove conversations for good.
 
         Raises:
             JournalError: the history cannot be written.
         """
         with self._read() as connection:
-            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+            index.delete(connection, conversations)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the log, too, held its text
         for copy in self._path.parent.glob(f"{self._path.name}{KEPT}*"):  # and so did copies of older versions
             copy.unlink(missing_ok=True)

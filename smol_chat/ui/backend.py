@@ -15,6 +15,7 @@ from smol_chat.messages import Attachment
 from smol_chat.paths import DataPaths
 
 if TYPE_CHECKING:  # their modules cost start-up time
+    from smol_chat.journal.search import Search
     from smol_chat.journal.store import BranchEnd, ConversationSummary
     from smol_chat.models.discover import InstalledModel
     from smol_chat.tools.context import ToolWorkbench
@@ -176,6 +177,14 @@ class Backend(Protocol):
 
     def conversations(self) -> list[ConversationSummary]:
         """Return the stored conversations, newest first."""
+        ...
+
+    def search(self) -> Search:
+        """Return what searches the stored conversations; takes a moment the first time.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
         ...
 
     async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:

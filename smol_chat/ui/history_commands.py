@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from smol_chat.ui.command_list import command
 
 if TYPE_CHECKING:  # the screen's commands import this module
+    from smol_chat.journal.search import Hit
     from smol_chat.ui.screens.chat import ChatScreen
 
 
@@ -23,6 +24,18 @@ async def _regenerate(chat: ChatScreen, argument: str) -> None:
 @command("branch", "go on from an earlier message, on a branch of its own", "[number]")
 async def _branch(chat: ChatScreen, argument: str) -> None:
     await chat.branches.branch(chat.branches.position_of(argument))
+
+
+@command("search", "find words in all conversations", "[words]")
+async def _search(chat: ChatScreen, argument: str) -> None:
+    from smol_chat.ui.screens.history_search import HistorySearch  # late: start-up; opened seldom
+
+    def chosen(hit: Hit | None) -> None:
+        if hit is not None:
+            words = next((text for text, is_match in hit.passage if is_match), "")
+            chat.run_worker(chat.open_at(hit.conversation, hit.turn, words), group="command")
+
+    chat.app.push_screen(HistorySearch(chat.backend.search, argument), chosen)
 
 
 @command("branches", "the branches of this conversation")

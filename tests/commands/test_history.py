@@ -203,3 +203,20 @@ async def _branched(journal: Journal) -> None:
 async def _turn(text: str) -> AsyncGenerator[TurnEvent, None]:
     yield TurnStarted("c", text)
     yield TurnFinished("stop", Usage(), Timings())
+
+
+def test_words_are_found_in_all_conversations(program: Program) -> None:
+    program.data_dir.mkdir()
+    with closing(Journal.open(program.data_dir / "history.db")) as journal:
+        asyncio.run(_branched(journal))
+    run = program("history", "search", "bett")
+    assert run.returncode == 0
+    head, passage = run.stdout.splitlines()
+    assert head.startswith("c  ") and head.endswith("  first")
+    assert passage == "    question: first, better"
+    (hit,) = json.loads(program("history", "search", "first", "better", "--json").stdout)
+    assert {key: hit[key] for key in ("conversation", "turn", "field", "passage", "matches")} == {
+        "conversation": "c", "turn": 3, "field": "question", "passage": "first, better", "matches": [[0, 5], [7, 13]],
+    }  # fmt: skip
+    nothing = program("history", "search", '") OR NEAR(')
+    assert (nothing.returncode, nothing.stdout, nothing.stderr) == (1, "", "Nothing in the history fits.\n")

@@ -25,6 +25,7 @@ from smol_chat.events import (
     TurnResumed,
     TurnStarted,
 )
+from smol_chat.journal.search import Search
 from smol_chat.journal.store import BranchEnd, ConversationSummary
 from smol_chat.messages import Attachment, JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.models.discover import InstalledModel
@@ -286,6 +287,9 @@ class ScriptedBackend:
 
     def conversations(self) -> list[ConversationSummary]:
         return self.stored
+
+    def search(self) -> Search:
+        return Search(self.paths.history_db)
 
     async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:
         self.opened.append(conversation_id)

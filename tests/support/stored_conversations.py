@@ -11,6 +11,7 @@ from smol_chat.agent.consent import Approver
 from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.journal import ConversationSummary, Journal
+from smol_chat.journal.search import Search
 from support.scripted_conversation import ScriptedBackend
 from support.scripted_engine import ScriptedEngine, Step
 from support.scripted_toolbox import SmallToolbox
@@ -45,6 +46,10 @@ class StoringBackend(ScriptedBackend):
     @override
     def conversations(self) -> list[ConversationSummary]:
         return self.history.conversations()
+
+    @override
+    def search(self) -> Search:
+        return Search(self.paths.history_db)
 
     @override
     async def close(self) -> None:

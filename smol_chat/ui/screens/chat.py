@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import Screen
+from textual.worker import Worker
 
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError
@@ -267,6 +268,16 @@ class ChatScreen(Screen[None]):
         except SmolChatError as error:
             self.say(error.message)
 
+    async def open_at(self, conversation_id: str, turn: int | None, words: str) -> None:
+        """Open a conversation at one of its turns, with words of it shown."""
+        if self._conversation is None or self._conversation.id != conversation_id:
+            await self.wind_down()
+            self._queue.clear()
+            await self._load(self._open_and_load(conversation_id)).wait()
+        if turn is not None:
+            await self.show_turn(turn)
+            await self.action_find(words)
+
     def on_transcript_branch_wanted(self, event: Transcript.BranchWanted) -> None:
         """Edit a message, have it answered again, or show another version of it."""
         self.run_worker(self.branches.act(event.act, event.position), group="command")
@@ -353,8 +364,8 @@ class ChatScreen(Screen[None]):
         """Show a sentence of our own in the conversation."""
         self.transcript.feed(Notice(sentence))
 
-    def _load(self, work: Awaitable[None]) -> None:
-        self.run_worker(work, group="model", exclusive=True)
+    def _load(self, work: Awaitable[None]) -> Worker[None]:
+        return self.run_worker(work, group="model", exclusive=True)
 
     # --- consent --------------------------------------------------------------------------------
 
