@@ -18,6 +18,7 @@ from smol_chat.agent.policy import Rules, for_tools
 from smol_chat.agent.policy_file import append_rule, check_tools, load_policy
 from smol_chat.agent.project_rules import ProjectRules, project_rules
 from smol_chat.agent.session import Session, SessionOptions
+from smol_chat.agent.summary import Reviewer
 from smol_chat.agent.toolbox import RegistryToolbox
 from smol_chat.config import Settings, load_settings, write_setting
 from smol_chat.config.keyring_secret import keyring_secret
@@ -374,7 +375,12 @@ class Assembly:
         return Search(self.paths.history_db)
 
     async def open_conversation(
-        self, approver: Approver, conversation_id: str | None = None, choices: TurnChoices | None = None
+        self,
+        approver: Approver,
+        conversation_id: str | None = None,
+        choices: TurnChoices | None = None,
+        *,
+        reviewer: Reviewer | None = None,
     ) -> Conversation:
         """Open a stored conversation, or begin a new one.
 
@@ -399,6 +405,7 @@ class Assembly:
             options=options,
             past=branch.events,
             calls_made=branch.calls_made,
+            reviewer=reviewer if self.settings.chat.review_summaries else None,
         )
         toolbox.earlier = session.outcome
         return Conversation(conversation_id, branch.events, session, journal, branch.turns)

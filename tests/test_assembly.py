@@ -14,7 +14,15 @@ from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.replay import History
 from smol_chat.assembly import Assembly, Options, TurnChoices
 from smol_chat.errors import UsageError
-from smol_chat.events import ContentDelta, ReasoningDelta, ToolFinished, TurnEvent, TurnFinished, TurnStarted
+from smol_chat.events import (
+    ContentDelta,
+    ReasoningDelta,
+    ToolFinished,
+    TurnEvent,
+    TurnFailed,
+    TurnFinished,
+    TurnStarted,
+)
 from smol_chat.messages import ToolMessage
 from support.approvers import ALLOW, FixedApprover
 from support.gguf_models import write_scripted_model
@@ -132,3 +140,23 @@ async def test_choosing_another_model_closes_the_first_and_is_remembered(scripte
 async def test_a_workspace_that_is_no_folder_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not a folder"):
         Assembly.create(Options(workspace=tmp_path / "missing", data_dir=tmp_path))
+
+
+async def test_a_pinned_turn_is_still_pinned_when_the_conversation_is_opened_again(
+    scripted_gguf: Path, tmp_path: Path
+) -> None:
+    approver = FixedApprover({"calculate": ALLOW, "write_file": ALLOW})
+    async with assembled(tmp_path, str(scripted_gguf)) as first:
+        begun = await first.open_conversation(approver)
+        await turn(begun, "My name is Ada.")
+        await turn(begun, "Compute.")
+        await begun.pin(0, True)
+        await begun.pin(1, True)
+        await begun.pin(1, False)
+    async with assembled(tmp_path, str(scripted_gguf)) as second:
+        again = await second.open_conversation(approver, begun.id)
+        report = await again.context_report()
+        assert report.pinned == ("My name is Ada.",)
+        assert report.exact and report.turns == 2
+        assert report.tools > report.system > 0 and report.results > 0 and report.history > 0
+        assert not any(isinstance(event, TurnFailed) for event in again.past)  # neither turn counts as cut

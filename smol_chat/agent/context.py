@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from smol_chat.agent.context_report import ContextReport, measure_context
 from smol_chat.agent.relevance import choose_tools
 from smol_chat.agent.replay import History
 from smol_chat.agent.shorten import LEAST, WORTH, shortened
@@ -123,6 +124,25 @@ class ContextKeeper:
             self._costs = {tool.name: await self._tokens(_only_tools(request, (tool,))) - bare for tool in every}
         return self._tools_fit[1] <= room
 
+    async def report(self, request: GenerationRequest, *, window: int) -> ContextReport:
+        """Count what fills the window with this request, and say what of the conversation the model is not shown."""
+        history = self._history
+        report = await measure_context(
+            self._engine,
+            request,
+            window=window,
+            reserve=reply_reserve(window, request.sampling) if window else 0,
+            estimate=_estimate,
+        )
+        return replace(
+            report,
+            turns=history.turns,
+            summarised=history.summary.turns,
+            pinned=tuple(_beginning(history.turn(number)) for number in sorted(history.pinned)),
+            shortened=sum(message.call_id in self.kept for message in _results(request.messages)),
+            offered=self.offered if request.tools else (),
+        )
+
     # --- messages -------------------------------------------------------------------------------
 
     async def fit(
@@ -185,7 +205,7 @@ class ContextKeeper:
 
     async def _tokens(self, request: GenerationRequest) -> int:
         counted = await self._engine.count_prompt(request)
-        return _size(request) // BYTES_PER_TOKEN if counted is None else counted
+        return _estimate(request) if counted is None else counted
 
     async def _shorten(
         self, make: Callable[[Sequence[Message]], GenerationRequest], tokens: int, limit: int
@@ -250,6 +270,15 @@ def _results(messages: Sequence[Message]) -> Iterator[ToolMessage]:
 def _only_tools(request: GenerationRequest, tools: tuple[ToolSchema, ...]) -> GenerationRequest:
     system = tuple(message for message in request.messages if isinstance(message, SystemMessage))
     return GenerationRequest((*system, UserMessage(".")), tools)
+
+
+def _estimate(request: GenerationRequest) -> int:
+    return _size(request) // BYTES_PER_TOKEN + _HEADER_TOKENS
+
+
+def _beginning(turn: Sequence[Message]) -> str:
+    first = turn[0]
+    return " ".join(first.text.split())[:80] if isinstance(first, UserMessage) else ""
 
 
 def _size(request: GenerationRequest) -> int:

@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.session import Session
-from smol_chat.events import TurnEvent
+from smol_chat.events import Pinned, TurnEvent
 from smol_chat.messages import Attachment
 
 if TYPE_CHECKING:  # sqlite costs start-up time
@@ -34,6 +35,11 @@ class Conversation:
     _journal: Journal = field(repr=False)
     _turns: list[Turn] = field(repr=False)
     """The turns of the branch."""
+
+    @property
+    def turns(self) -> int:
+        """How many turns the branch has."""
+        return len(self._turns)
 
     @property
     def tools_on(self) -> bool:
@@ -86,6 +92,33 @@ class Conversation:
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""
         await self.session.cancel()
+
+    async def context_report(self) -> ContextReport:
+        """Count what fills the context window as the next turn would find it.
+
+        Raises:
+            EngineError: the model cannot be used.
+        """
+        return await self.session.context_report()
+
+    async def pin(self, position: int, on: bool) -> Pinned:
+        """Keep a turn of the branch from being summarised, or no longer; the history keeps that with the turn.
+
+        Raises:
+            UsageError: there is no such turn.
+            RuntimeError: a turn is running.
+        """
+        event = self.session.pin(position, on)
+        await self._journal.note(self._turns[position], event)
+        return event
+
+    def pin_tool(self, name: str, on: bool) -> None:
+        """Offer a tool whatever room there is in the context window, or no longer.
+
+        Raises:
+            UsageError: there is no such tool.
+        """
+        self.session.pin_tool(name, on)
 
     # --- the tree -------------------------------------------------------------------------------
 

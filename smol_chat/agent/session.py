@@ -14,6 +14,7 @@ from smol_chat import __version__
 from smol_chat.agent.calls import STOPPED_BEFORE, KeepRule, RoundOfCalls, Toolbox, ended_by_cut, refuse_all
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.context import ContextKeeper
+from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.explain import explanation
 from smol_chat.agent.facts import Facts
 from smol_chat.agent.generation import Round
@@ -196,6 +197,15 @@ class Session:
             raise UsageError(unknown_tool(name, names))
         (self._context.pinned_tools.add if on else self._context.pinned_tools.discard)(name)
 
+    async def context_report(self) -> ContextReport:
+        """Count what fills the context window as the next turn would find it.
+
+        Raises:
+            EngineError: the model cannot be used.
+        """
+        info = await self._engine.start()
+        return await self._context.report(await self._next_request(info), window=info.context_size)
+
     def rewind(self, turns: int) -> None:
         """Go on from where the conversation had so many turns; the engine goes back with the next one.
 
@@ -233,9 +243,7 @@ class Session:
             info = await self._engine.start()
             if self._running:
                 return
-            offered = info.template_has_tools if self.tools_on is None else self.tools_on
-            tools = await self._tools(info, self._tool_choice) if offered else ()
-            await self._engine.warm(self._request(tools, self._tool_choice, self._context.messages()))
+            await self._engine.warm(await self._next_request(info))
         except SmolChatError as error:  # the next turn says it to the user
             log.info("nothing was prepared: %s", error.message)
 
@@ -392,6 +400,12 @@ class Session:
             return (), notice
         tools = await self._tools(info, choice)
         return tools, self._context.offer_changed(tools, len(self._toolbox.schemas()))
+
+    async def _next_request(self, info: EngineInfo) -> GenerationRequest:
+        """Return what the model would be asked now, before the next message."""
+        offered = info.template_has_tools if self.tools_on is None else self.tools_on
+        tools = await self._tools(info, self._tool_choice) if offered else ()
+        return self._request(tools, self._tool_choice, self._context.messages())
 
     async def _tools(self, info: EngineInfo, choice: str) -> tuple[ToolSchema, ...]:
         """Return the tools the model is offered: those that have room in its window."""

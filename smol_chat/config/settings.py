@@ -85,6 +85,9 @@ class ChatSettings:
     """What every conversation begins with."""
 
     system: str = setting(SYSTEM_PROMPT, "Instructions the model reads first.")
+    review_summaries: bool = setting(
+        True, "Show the summary that stands for early turns once a conversation is long, before the model reads it."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import sqlite3
@@ -20,6 +21,7 @@ from smol_chat.events import (
     ContentDelta,
     Decided,
     Notice,
+    Pinned,
     ToolCallProposed,
     ToolFinished,
     ToolStarted,
@@ -30,7 +32,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.journal import index
-from smol_chat.journal.codec import NOT_STORED, coalesced, decode
+from smol_chat.journal.codec import NOT_STORED, coalesced, decode, encode
 from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
 from smol_chat.journal.schema import BUSY_MS, KEPT, connect, migrate
@@ -212,6 +214,11 @@ class Journal:
             finally:
                 await recording.stored()
 
+    async def note(self, turn: Turn, event: TurnEvent) -> None:
+        """Store an event with a turn that has ended."""
+        kind, body = encode(event)
+        await asyncio.wrap_future(self._submit(Row(turn, kind), body))
+
     def events(self, conversation: str, leaf: int | None = None) -> list[TurnEvent]:
         """Return the events of a branch with deltas joined. A turn that was cut ends in `TurnFailed`.
 
@@ -266,7 +273,8 @@ class Journal:
             event = decode(kind, body)
             if event is None:
                 continue
-            open_turn = None if isinstance(event, (TurnFinished, TurnFailed)) else turn
+            if not isinstance(event, Pinned):  # comes after the end, or after where the turn was cut
+                open_turn = None if isinstance(event, (TurnFinished, TurnFailed)) else turn
             yield event
         if open_turn is not None:
             yield self._end_of(open_turn)

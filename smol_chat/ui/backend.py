@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from smol_chat.agent.consent import Approver
+from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.conversation import Version
+from smol_chat.agent.summary import Reviewer
 from smol_chat.config import Settings
 from smol_chat.engine.base import EngineInfo
-from smol_chat.events import TurnEvent
+from smol_chat.events import Pinned, TurnEvent
 from smol_chat.messages import Attachment
 from smol_chat.paths import DataPaths
 
@@ -71,6 +73,31 @@ class OpenConversation(Protocol):
 
         Raises:
             JournalError: another program has taken it up, or the history cannot be written.
+        """
+        ...
+
+    @property
+    def turns(self) -> int:
+        """How many turns there are."""
+        ...
+
+    async def context_report(self) -> ContextReport:
+        """Count what fills the context window as the next turn would find it."""
+        ...
+
+    async def pin(self, position: int, on: bool) -> Pinned:
+        """Keep a turn, counted from 0, from being summarised, or no longer.
+
+        Raises:
+            UsageError: there is no such turn.
+        """
+        ...
+
+    def pin_tool(self, name: str, on: bool) -> None:
+        """Offer a tool whatever room there is in the context window, or no longer.
+
+        Raises:
+            UsageError: there is no such tool.
         """
         ...
 
@@ -187,7 +214,9 @@ class Backend(Protocol):
         """
         ...
 
-    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:
+    async def open_conversation(
+        self, approver: Approver, conversation_id: str | None = None, *, reviewer: Reviewer | None = None
+    ) -> OpenConversation:
         """Open a stored conversation, or begin a new one."""
         ...
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smol_chat.ui import history_commands, view_commands  # noqa: F401  their commands join the list
 from smol_chat.ui.command_list import COMMANDS, CommandProblem, command
 
 if TYPE_CHECKING:  # the screen imports this module
@@ -71,15 +70,19 @@ async def _theme(chat: ChatScreen, argument: str) -> None:
         pick_theme(chat)
 
 
-@command("tools", "list the tools, or offer them to the model or not", "[on|off]")
+@command("tools", "list the tools, offer them to the model or not, keep one among them", "[on|off|pin NAME|unpin NAME]")
 async def _tools(chat: ChatScreen, argument: str) -> None:
     if not argument:
         from smol_chat.ui.pickers import list_tools  # late: as above
 
         await list_tools(chat)
         return
+    word, _, name = argument.partition(" ")
+    if word in ("pin", "unpin") and name:
+        context_commands.pin_tool(chat, name.strip(), on=word == "pin")
+        return
     if argument not in ("on", "off"):
-        raise CommandProblem("Write /tools, /tools on or /tools off.")
+        raise CommandProblem("Write /tools, /tools on, /tools off, or /tools pin and a tool's name.")
     chat.set_tools(argument == "on")
 
 
@@ -141,3 +144,7 @@ async def _resume(chat: ChatScreen, _: str) -> None:
 @command("quit", "leave; everything is kept")
 async def _quit(chat: ChatScreen, _: str) -> None:
     await chat.app.run_action("app.quit")
+
+
+# Last, so that the list begins with the commands of this module.
+from smol_chat.ui import context_commands, history_commands, view_commands  # noqa: E402, F401  they join the list

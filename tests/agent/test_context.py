@@ -19,53 +19,21 @@ from smol_chat.messages import (
     JsonObject,
     Message,
     SystemMessage,
-    ToolCall,
     ToolMessage,
-    ToolResult,
     ToolSchema,
     UserMessage,
 )
 from smol_chat.tools.earlier import LINE_LENGTH, in_lines
-from smol_chat.tools.spec import Effect, Preview
 from support.approvers import ALLOW, FixedApprover
 from support.counting_engine import CountingEngine
+from support.library import Library
 
 WINDOW = 4096
 LIMIT = WINDOW - reply_reserve(WINDOW, Sampling())
 FACT = "My locker number is 7731."
 
 
-class Library:
-    """One tool that returns a text as long as it is asked for."""
-
-    def __init__(self, schemas: Sequence[ToolSchema] = ()) -> None:
-        number: JsonObject = {"type": "object", "properties": {"size": {"type": "integer"}}, "required": ["size"]}
-        self._schemas = (ToolSchema("fetch", "Fetch a text.", number), *schemas)
-
-    def schemas(self) -> tuple[ToolSchema, ...]:
-        return self._schemas
-
-    def isolation(self) -> str:
-        return ""
-
-    def usual_effect(self, name: str) -> Effect:
-        return Effect.READ
-
-    def effect(self, call: ToolCall) -> Effect:
-        return Effect.READ
-
-    async def preview(self, call: ToolCall) -> Preview:
-        return Preview("Fetch")
-
-    async def run(self, call: ToolCall, progress: Callable[[str], None]) -> ToolResult:
-        size = call.arguments["size"]
-        assert isinstance(size, int)
-        lines = [f"line {number} of {call.id}\n" for number in range(size // 16)]
-        return ToolResult(call.id, call.name, content="".join(lines))
-
-
-def fetch(size: int) -> str:
-    return f'<tool_call>{{"name": "fetch", "arguments": {{"size": {size}}}}}</tool_call>'
+FETCH = '<tool_call>{"name": "fetch", "arguments": {"what": "it"}}</tool_call>'
 
 
 def is_summary(request: GenerationRequest) -> bool:
@@ -130,23 +98,19 @@ def assert_whole_exchanges(messages: Sequence[Message]) -> None:
     assert not open_calls
 
 
-def two_rounds(sizes: Callable[[], int]) -> Callable[[GenerationRequest], str]:
-    """Return a model that fetches something first and then answers."""
-
-    def answer(request: GenerationRequest) -> str:
-        if is_summary(request):
-            return "They talked about many things."
-        if isinstance(request.messages[-1], ToolMessage):
-            return "This is what it says. " * 8
-        return fetch(sizes())
-
-    return answer
+def two_rounds(request: GenerationRequest) -> str:
+    """Fetch something first and then answer."""
+    if is_summary(request):
+        return "They talked about many things."
+    if isinstance(request.messages[-1], ToolMessage):
+        return "This is what it says. " * 8
+    return FETCH
 
 
 @pytest.mark.parametrize("counts", [True, False])
 async def test_sixty_turns_with_tools_never_overflow_and_keep_what_is_pinned(counts: bool) -> None:
     chance = random.Random(4)
-    talk = Talk(two_rounds(lambda: chance.choice([40, 300, 2500, 9000, 16000])), counts=counts)
+    talk = Talk(two_rounds, library=Library(lambda: chance.choice([40, 300, 2500, 9000, 16000])), counts=counts)
     last = await talk.say(f"Remember: {FACT}")
     assert isinstance(last, TurnFinished)
     talk.session.pin(0, True)
@@ -160,7 +124,7 @@ async def test_sixty_turns_with_tools_never_overflow_and_keep_what_is_pinned(cou
 
 
 async def test_long_results_are_shortened_before_any_turn_is_summarised() -> None:
-    talk = Talk(two_rounds(lambda: 5000))
+    talk = Talk(two_rounds, library=Library(lambda: 5000))
     for number in range(3):
         await talk.say(f"Question {number}")
     assert not talk.reviewed
@@ -173,7 +137,7 @@ async def test_long_results_are_shortened_before_any_turn_is_summarised() -> Non
 
 
 async def test_the_newest_result_is_cut_no_further_than_it_must() -> None:
-    talk = Talk(two_rounds(lambda: 30_000))
+    talk = Talk(two_rounds, library=Library(lambda: 30_000))
     await talk.say("Read it")
     (result,) = [message.text for message in talk.last if isinstance(message, ToolMessage)]
     assert 5000 < len(result) < 4 * LIMIT
@@ -181,7 +145,7 @@ async def test_the_newest_result_is_cut_no_further_than_it_must() -> None:
 
 
 async def test_what_was_shortened_stays_so_while_it_is_shown() -> None:
-    talk = Talk(two_rounds(lambda: 5000))
+    talk = Talk(two_rounds, library=Library(lambda: 5000))
     for number in range(4):
         await talk.say(f"Question {number}")
     texts: dict[str, list[int]] = {}
@@ -214,10 +178,10 @@ async def test_a_summary_can_be_changed_and_stands_for_whole_turns() -> None:
 
 
 async def test_a_reopened_conversation_begins_with_the_same_summary_and_fits() -> None:
-    talk = Talk(two_rounds(lambda: 900))
+    talk = Talk(two_rounds, library=Library(lambda: 900))
     for number in range(12):
         await talk.say(f"Question {number} " + "about the weather " * 20)
-    again = Talk(two_rounds(lambda: 900))
+    again = Talk(two_rounds, library=Library(lambda: 900))
     again.session = Session(
         "c",
         engine=again.engine,
@@ -283,7 +247,7 @@ MANY = [
 
 
 async def test_tools_that_have_no_room_are_left_out_and_the_user_is_told() -> None:
-    talk = Talk(lambda request: "ok", library=Library(MANY))
+    talk = Talk(lambda request: "ok", library=Library(schemas=MANY))
     await talk.say("hello")
     offered = [tool.name for tool in talk.asked[-1].tools]
     assert "get_weather" not in offered and "fetch" in offered
@@ -295,7 +259,7 @@ async def test_tools_that_have_no_room_are_left_out_and_the_user_is_told() -> No
 
 
 async def test_a_tool_the_message_is_about_takes_the_place_of_others() -> None:
-    talk = Talk(lambda request: "ok", library=Library(MANY))
+    talk = Talk(lambda request: "ok", library=Library(schemas=MANY))
     await talk.say("hello")
     await talk.say("Do I need umbrellas tomorrow?")
     assert "get_weather" in [tool.name for tool in talk.asked[-1].tools]
@@ -304,7 +268,7 @@ async def test_a_tool_the_message_is_about_takes_the_place_of_others() -> None:
 
 
 async def test_pinned_and_demanded_tools_are_always_among_them() -> None:
-    talk = Talk(lambda request: "ok", library=Library(MANY))
+    talk = Talk(lambda request: "ok", library=Library(schemas=MANY))
     talk.session.pin_tool("get_weather", True)
     await talk.say("hello")
     assert "get_weather" in [tool.name for tool in talk.asked[-1].tools]

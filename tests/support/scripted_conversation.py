@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Union, cast
 
 from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
+from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.conversation import Version
+from smol_chat.agent.summary import Reviewer
 from smol_chat.config import Settings, Where
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import (
     Decided,
     FileAttached,
+    Pinned,
     ToolCallProposed,
     ToolFinished,
     ToolStarted,
@@ -102,6 +105,9 @@ class ScriptedConversation:
         """How many calls of a turn that was cut wait; the next script is the rest of that turn."""
         self.may_resume = False
         """Whether a turn that was cut can go on although nothing of it waits."""
+        self.pins: list[tuple[int, bool]] = []
+        self.pinned_tools: list[tuple[str, bool]] = []
+        self.report = ContextReport(4096, 60, 900, 700, 120, 800, 1024, exact=True)
         self.decisions: list[tuple[str, Decision]] = []
         self.approver: Approver | None = None
         self.read_to_the_end = False
@@ -124,6 +130,22 @@ class ScriptedConversation:
     def resume(self) -> AsyncGenerator[TurnEvent, None]:
         self.waiting, self.may_resume = 0, False
         return self._play(TurnResumed(self.id))
+
+    @property
+    def turns(self) -> int:
+        return len(self.sent)
+
+    async def context_report(self) -> ContextReport:
+        return self.report
+
+    async def pin(self, position: int, on: bool) -> Pinned:
+        if position not in range(self.turns):
+            raise UsageError(f"There is no turn {position + 1} to pin.")
+        self.pins.append((position, on))
+        return Pinned(on)
+
+    def pin_tool(self, name: str, on: bool) -> None:
+        self.pinned_tools.append((name, on))
 
     async def warm(self) -> None:
         self.warmed += 1
@@ -256,6 +278,7 @@ class ScriptedBackend:
         self.notice = ""
         self.closed = False
         self.conversation = ScriptedConversation(scripts, past)
+        self.reviewer: Reviewer | None = None
 
     def has_model(self) -> bool:
         return bool(self.model_name)
@@ -291,8 +314,11 @@ class ScriptedBackend:
     def search(self) -> Search:
         return Search(self.paths.history_db)
 
-    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> OpenConversation:
+    async def open_conversation(
+        self, approver: Approver, conversation_id: str | None = None, *, reviewer: Reviewer | None = None
+    ) -> OpenConversation:
         self.opened.append(conversation_id)
+        self.reviewer = reviewer
         self.conversation.approver = approver
         return self.conversation
 

@@ -10,6 +10,7 @@ from typing_extensions import override
 from smol_chat.agent.consent import Approver
 from smol_chat.agent.conversation import Conversation
 from smol_chat.agent.session import Session, SessionOptions
+from smol_chat.agent.summary import Reviewer
 from smol_chat.journal import ConversationSummary, Journal
 from smol_chat.journal.search import Search
 from support.scripted_conversation import ScriptedBackend
@@ -27,7 +28,9 @@ class StoringBackend(ScriptedBackend):
         self.current: Conversation | None = None
 
     @override
-    async def open_conversation(self, approver: Approver, conversation_id: str | None = None) -> Conversation:
+    async def open_conversation(
+        self, approver: Approver, conversation_id: str | None = None, *, reviewer: Reviewer | None = None
+    ) -> Conversation:
         name = conversation_id or self.history.create(self.model_name)
         self.opened.append(name)
         branch = self.history.branch(name)

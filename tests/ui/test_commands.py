@@ -55,7 +55,7 @@ def test_a_message_of_several_lines_is_no_command() -> None:
         ("/qqqqqq", "There is no command /qqqqqq; /help lists the commands."),
         ("/new now", "/new takes nothing after its name."),
         ("/offline maybe", "Write /offline on or /offline off."),
-        ("/tools maybe", "Write /tools, /tools on or /tools off."),
+        ("/tools maybe", "Write /tools, /tools on, /tools off, or /tools pin"),
         ("/copy everything", "Write /copy for the last answer"),
         ("/theme drak", "There is no theme 'drak'; there are console, dark, high-contrast, light, smol."),
         ("/model missing.gguf", "There is no model 'missing.gguf'; check the path."),

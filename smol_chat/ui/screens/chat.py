@@ -32,6 +32,7 @@ from smol_chat.ui.consent.guard import Keystrokes
 from smol_chat.ui.hints import Hints
 from smol_chat.ui.history import InputHistory
 from smol_chat.ui.queue import MessageQueue
+from smol_chat.ui.reviewer import ScreenReviewer
 from smol_chat.ui.status import StatusLine
 from smol_chat.ui.theme_shelf import ThemeShelf
 from smol_chat.ui.topbar import TopBar
@@ -174,7 +175,9 @@ class ChatScreen(Screen[None]):
     async def _open(self, conversation_id: str | None) -> None:
         self._conversation = None
         self.branches.leave()
-        conversation = await self.backend.open_conversation(self._approver, conversation_id)
+        conversation = await self.backend.open_conversation(
+            self._approver, conversation_id, reviewer=ScreenReviewer(self.app)
+        )
         notice = await asyncio.to_thread(self.backend.rules_notice)
         self.transcript.clear()
         if conversation.past:
