@@ -263,6 +263,14 @@ def _add_history(commands: Commands[Parser]) -> None:
     egress = _command(actions, "egress", "list the connections that tools have made, the latest first")
     egress.add_argument("--limit", metavar="N", type=_rounds, default=LISTED, help=f"how many (default: {LISTED})")
     _add_json(egress)
+    calls = _command(
+        actions, "calls", "list what tools were called, who decided it and what came of it, the latest first"
+    )
+    calls.add_argument("--conversation", metavar="ID", default=argparse.SUPPRESS, help="only of this conversation")
+    calls.add_argument("--tool", metavar="NAME", help="only of this tool")
+    calls.add_argument("--limit", metavar="N", type=_rounds, default=LISTED, help=f"how many (default: {LISTED})")
+    _add_json(calls)
+    _command(actions, "repair", "save what can be read of a damaged history; the old file is kept")
     _command(actions, "undo", "take back the last file a tool wrote in the workspace")
 
 

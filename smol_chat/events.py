@@ -201,7 +201,7 @@ class Decided:
     """What will run; `ToolCallProposed` has what the model wrote."""
     scope: Scope = "once"
     reason: str = ""
-    """Why it was denied, in the words the model will read."""
+    """Of a denial: why, in the words the model will read. Where a rule allowed the call: which."""
     effect: str = ""
     """What the call does, as it was known then: an `Effect`'s value."""
 

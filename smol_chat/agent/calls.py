@@ -158,7 +158,8 @@ class RoundOfCalls:
             if verdict.scope == "next":
                 self.rules = spent(self.rules, call.name)
             self._allowed[call.id] = call
-            yield self._decided(call, "allow", verdict.by, verdict.scope)
+            rule = verdict.rule.written if verdict.rule is not None else ""
+            yield self._decided(call, "allow", verdict.by, verdict.scope, rule)
         elif verdict.action == "deny":
             yield self._decided(call, "deny", verdict.by, reason=verdict.why)
             yield self._end(call, "denied", verdict.why)

@@ -309,8 +309,10 @@ class Session:
                 yield event
 
     async def _rounds(self, tally: _Tally, first: int = 1) -> AsyncGenerator[TurnEvent, None]:
-        # Where it is stopped meanwhile, loading goes on for the next turn.
-        info = await unless_stopped(self._engine.start(), self._cancelled)
+        # Where it is stopped meanwhile, loading goes on for the next turn. Isolation is tried out when first asked for.
+        info, isolation = await asyncio.gather(
+            unless_stopped(self._engine.start(), self._cancelled), asyncio.to_thread(self._toolbox.isolation)
+        )
         if info is None:
             yield tally.finished("cancelled")
             return
@@ -321,7 +323,7 @@ class Session:
         tools, notice = await self._offer(info, choice)
         if notice:
             yield Notice(notice)
-        yield await self._settings(info, tools)
+        yield self._settings(info, tools, isolation)
         breaker = RepeatBreaker(limits.repeat_limit)
         for number in range(first, limits.max_rounds + 1):
             yield RoundStarted(number)
@@ -412,7 +414,7 @@ class Session:
         bare = self._request((), choice, ())
         return await self._context.tools(self._toolbox.schemas(), bare, window=info.context_size)
 
-    async def _settings(self, info: EngineInfo, tools: tuple[ToolSchema, ...]) -> TurnSettings:
+    def _settings(self, info: EngineInfo, tools: tuple[ToolSchema, ...], isolation: str) -> TurnSettings:
         options = self._options
         return TurnSettings(
             model=info.name,
@@ -421,7 +423,7 @@ class Session:
             sampling=asdict(options.sampling),
             tools=[tool.name for tool in tools],
             adapter=options.adapter,
-            isolation=await asyncio.to_thread(self._toolbox.isolation) if tools else "",
+            isolation=isolation if tools else "",
             version=__version__,
         )
 

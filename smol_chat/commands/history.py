@@ -44,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         return _egress(assembly, arguments.limit, as_json=arguments.json)
     if arguments.action == "undo":
         return asyncio.run(_undo(assembly))
+    if arguments.action == "repair":
+        return _repair(assembly)
     with closing(assembly.journal()) as journal:
         match arguments.action:
             case "list":
@@ -52,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
                 return _show(journal, arguments)
             case "search":
                 return search(assembly.search(), " ".join(arguments.words), arguments.limit, as_json=arguments.json)
+            case "calls":
+                return _calls(journal, arguments)
             case _:
                 return _remove(journal, arguments.ids)
 
@@ -127,6 +131,29 @@ def _print_text(parts: list[str]) -> None:
     if sys.stdout.isatty():
         text = visible(text, prose=True)
     sys.stdout.write(text.encode("utf-8", "replace").decode())
+
+
+def _calls(journal: Journal, arguments: argparse.Namespace) -> int:
+    from smol_chat.commands.history_calls import list_calls  # late: as the others below
+
+    conversation = journal.find(arguments.conversation) if "conversation" in vars(arguments) else None
+    found = journal.calls(conversation=conversation, tool=arguments.tool, limit=arguments.limit)
+    return list_calls(found, as_json=arguments.json)
+
+
+def _repair(assembly: Assembly) -> int:
+    from smol_chat.journal.repair import repair  # late: seldom needed
+
+    result = repair(assembly.paths.history_db)
+    if result.kept is None:
+        print("The history is whole; nothing had to be repaired.")
+        return 0
+    saved = ", ".join(f"{count:,} {table}" for table, count in result.rows.items())
+    lost = f"; {result.unreadable:,} rows could not be read" if result.unreadable else ""
+    found = f"; {result.made_up:,} of them were put together from what was left" if result.made_up else ""
+    print(f"Saved {saved}{found}{lost}.")
+    print(f"The damaged file is kept as {result.kept}; what you remove from the history later stays in it.")
+    return 0
 
 
 def _remove(journal: Journal, prefixes: Iterable[str]) -> int:

@@ -32,6 +32,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.journal import index
+from smol_chat.journal.audit import CallRecord, read_calls
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode, encode
 from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
@@ -344,6 +345,15 @@ class Journal:
             BranchEnd(leaf, started, len(tree.path(leaf)), _text(question), _text(answer), leaf == tree.active)
             for leaf, started, question, answer in rows
         ]
+
+    def calls(self, *, conversation: str | None = None, tool: str | None = None, limit: int = 50) -> list[CallRecord]:
+        """Return calls of tools, the latest first; of one conversation or one tool where that is given.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        with self._read() as reader:
+            return read_calls(reader, conversation=conversation, tool=tool, limit=limit)
 
     def conversations(self, limit: int = 100) -> list[ConversationSummary]:
         """Return the conversations used last, the latest first, those that are pinned before all others.

@@ -208,7 +208,7 @@ async def test_allowed_for_the_session_is_not_asked_again() -> None:
     await stage.turn()
     events = await stage.turn()
     assert len(approver.asked) == 1
-    assert Decided("call_2", "allow", "user", {}, "session", effect="read") in events
+    assert Decided("call_2", "allow", "user", {}, "session", "this conversation", "read") in events
 
 
 async def test_an_answer_for_the_session_settles_the_other_cards_of_the_same_tool() -> None:

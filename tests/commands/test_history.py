@@ -220,3 +220,95 @@ def test_words_are_found_in_all_conversations(program: Program) -> None:
     }  # fmt: skip
     nothing = program("history", "search", '") OR NEAR(')
     assert (nothing.returncode, nothing.stdout, nothing.stderr) == (1, "", "Nothing in the history fits.\n")
+
+
+# --- the audit, and repair --------------------------------------------------------------------------
+
+CALLS: list[TurnEvent] = [
+    TurnStarted("c", "Do it"),
+    ToolCallProposed(ToolCall("1", "calculate", {"expression": "2+2"})),
+    Decided("1", "allow", "policy", {"expression": "2+2"}, reason="approval.allow", effect="pure"),
+    ToolStarted("1"),
+    ToolFinished(ToolResult("1", "calculate", content="4", duration_ms=100)),
+    ToolCallProposed(ToolCall("2", "shell_command", {"command": "ls"})),
+    Decided("2", "allow", "user", {"command": "ls -l\x1b[2J"}, effect="execute"),
+    ToolStarted("2"),
+    ToolFinished(ToolResult("2", "shell_command", content="x", duration_ms=7, sandbox="bubblewrap")),
+    ToolCallProposed(ToolCall("3", "send_email", {"to": "é"})),
+    Decided("3", "deny", "user", {"to": "é"}, reason="not now", effect="send"),
+    ToolFinished(ToolResult("3", "send_email", ok=False, content="x", error=ToolFailure("denied", "Denied: not now"))),
+    ToolCallProposed(ToolCall("4", "write_file", {"path": "a"})),
+    Decided("4", "allow", "flag", {"path": "a"}, effect="write"),
+    ToolStarted("4"),
+    ToolCallProposed(ToolCall("5", "write_file", {"path": "b"})),
+    ToolCallProposed(ToolCall("6", "calculate", {})),
+    ToolFinished(ToolResult("6", "calculate", ok=False, error=ToolFailure("invalid_arguments", "It lacks one."))),
+]
+
+
+def store(program: Program, conversation: str, turn: list[TurnEvent]) -> None:
+    program.data_dir.mkdir()
+
+    async def play() -> AsyncGenerator[TurnEvent, None]:
+        for event in turn:
+            yield event
+
+    async def record() -> None:
+        with closing(Journal.open(program.data_dir / "history.db")) as journal:
+            async with aclosing(journal.record(conversation, play())) as events:
+                assert [event async for event in events] == turn
+
+    asyncio.run(record())
+
+
+def test_every_call_is_listed_with_who_decided_and_what_came_of_it(program: Program) -> None:
+    store(program, "c", CALLS)
+    listed = json.loads(program("history", "calls", "--json").stdout)
+    shown = {
+        call["id"]: (call["tool"], call["decision"], call["by"], call["reason"], call["effect"], call["outcome"])
+        for call in listed
+    }
+    assert shown == {
+        "1": ("calculate", "allow", "policy", "approval.allow", "pure", "ok"),
+        "2": ("shell_command", "allow", "user", "", "execute", "ok"),
+        "3": ("send_email", "deny", "user", "not now", "send", "denied"),
+        "4": ("write_file", "allow", "flag", "", "write", "unknown"),
+        "5": ("write_file", None, None, "", None, "waiting"),
+        "6": ("calculate", None, None, "", None, "invalid_arguments"),
+    }
+    assert [call["id"] for call in listed] == ["6", "5", "4", "3", "2", "1"]
+    shell = next(call for call in listed if call["id"] == "2")
+    assert (shell["proposed"], shell["executed"], shell["edited"]) == (
+        {"command": "ls"},
+        {"command": "ls -l\x1b[2J"},
+        True,
+    )
+    assert (shell["isolation"], shell["duration_ms"], shell["conversation"]) == ("bubblewrap", 7, "c")
+    assert next(call for call in listed if call["id"] == "3")["executed"] is None
+
+
+def test_calls_are_listed_of_one_tool_or_conversation_and_read_by_people(program: Program) -> None:
+    store(program, "c", CALLS)
+    ids = [call["id"] for call in json.loads(program("history", "calls", "--tool", "write_file", "--json").stdout)]
+    assert ids == ["5", "4"]
+    assert program("history", "calls", "--conversation", "x").returncode == 2
+    text = program("history", "calls", "--conversation", "c", "--limit", "5").stdout
+    assert "\x1b" not in text
+    assert "c  shell_command  allowed by you, ok, edited, execute, in bubblewrap\n" in text
+    assert "c  write_file  allowed by --allow, unknown, write\n" in text
+    assert "c  send_email  denied by you (not now), denied, send\n" in text
+    assert "calculate  not decided, invalid_arguments\n" in text
+    assert "approval.allow" not in text
+
+
+def test_repair_says_what_it_saved_and_where_the_old_file_is(program: Program) -> None:
+    store(program, "c", CALLS)
+    assert program("history", "repair").stdout == "The history is whole; nothing had to be repaired.\n"
+    file = program.data_dir / "history.db"
+    file.write_bytes(file.read_bytes()[: -2 * 4096])
+    run = program("history", "repair")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("Saved ")
+    (kept,) = program.data_dir.glob("history.db.damaged-*")
+    assert str(kept) in run.stdout
+    assert program("history", "list").returncode == 0

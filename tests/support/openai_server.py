@@ -167,7 +167,7 @@ class OpenAIServer:
             await _respond(writer, answer.status, answer.body, answer.content_type)
             return True
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-        pieces = [_event(chunk, answer.line_end) for chunk in answer.chunks]
+        pieces = [event_bytes(chunk, answer.line_end) for chunk in answer.chunks]
         if answer.done and not answer.cut:
             pieces.append(b"data: [DONE]" + answer.line_end * 2)
         if answer.in_one_piece:
@@ -198,7 +198,7 @@ class OpenAIServer:
             raise ConnectionResetError
 
 
-def _event(chunk: Chunk, line_end: bytes) -> bytes:
+def event_bytes(chunk: Chunk, line_end: bytes = b"\n") -> bytes:
     return chunk if isinstance(chunk, bytes) else b"data: " + json.dumps(chunk).encode() + line_end * 2
 
 
