@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from smol_chat.agent.facts import host_of, leaves
-from smol_chat.agent.spans import UNTRUSTED, Argument, Source
+from smol_chat.agent.sources import UNTRUSTED, Library, Source
+from smol_chat.agent.spans import Argument
 from smol_chat.events import Decided, FileAttached, ToolCallProposed, ToolFinished, TurnEvent, TurnStarted
 from smol_chat.messages import ArgumentOrigin, JsonObject, Origin, OriginSpan, ToolCall, ToolResult, ToolSchema
 from smol_chat.tools.spec import Effect
 
 _OWN_WORDS = ("denied", "invalid_arguments")
 """Failures whose sentence is this program's, about what the model itself wrote."""
+
+_TRACED = 200
+"""Calls of a reopened conversation whose arguments are looked up; those before are long forgotten by any model."""
 
 _LIFTING = {
     Effect.PURE: frozenset[Origin](),
@@ -41,7 +45,7 @@ class Readings:
         """
         self._schemas = schemas
         self._unread: list[TurnEvent] = []
-        self._sources: list[Source] = []
+        self._library = Library()
         self._calls: dict[str, ToolCall] = {}
         self._origins: dict[str, tuple[ArgumentOrigin, ...]] = {}
         for event in past:
@@ -57,7 +61,7 @@ class Readings:
 
         What differs from the call as it was proposed is the user's: nobody else changes one.
         """
-        self._read()
+        self.read()
         proposed = self._calls.get(call.id)
         if proposed is None:
             return self._traced(call)
@@ -69,20 +73,23 @@ class Readings:
         ]
         return tuple(origin for origin in now if origin is not None)
 
-    def _read(self) -> None:
+    def read(self) -> None:
+        """Take in what has happened. It takes a while after a long conversation was reopened: call it in a thread."""
+        proposed = [event.call.id for event in self._unread if isinstance(event, ToolCallProposed)]
+        long_ago = set(proposed[:-_TRACED])
         for event in self._unread:
             match event:
                 case TurnStarted(text=text):
-                    self._sources.append(Source(Origin.USER, "", text))
+                    self._library.add(Source(Origin.USER, "", text))
                 case FileAttached(attachment=file):
-                    self._sources.append(Source(Origin.FILE, file.path, file.text))
+                    self._library.add(Source(Origin.FILE, file.path, file.text))
                 case ToolCallProposed(call=call):
                     self._calls[call.id] = call
-                    self._origins[call.id] = self._traced(call)
+                    self._origins[call.id] = () if call.id in long_ago else self._traced(call)
                 case Decided(by="user"):
                     self._heard(event)
                 case ToolFinished(result=result):
-                    self._finished(result)
+                    self._finished(result, known=result.call_id not in long_ago)
                 case _:
                     pass
         self._unread.clear()
@@ -92,34 +99,36 @@ class Readings:
         call = self._calls.get(decided.call_id)
         proposed = dict(leaves(call.arguments)) if call else {}
         written = [text for path, text in leaves(decided.arguments) if proposed.get(path) != text]
-        self._sources += [Source(Origin.USER, "", text) for text in (*written, decided.reason) if text]
+        for text in filter(None, (*written, decided.reason)):
+            self._library.add(Source(Origin.USER, "", text))
 
-    def _finished(self, result: ToolResult) -> None:
+    def _finished(self, result: ToolResult, *, known: bool) -> None:
+        """Take in a result. `known`: it was looked up where the arguments of its call came from."""
         call = self._calls.get(result.call_id)
         origins = self._origins.get(result.call_id, ())
         drawn = [span for origin in origins for span in origin.spans if span.origin in UNTRUSTED]
-        if call is not None:
+        if call is not None and known:
             # A result often repeats what was asked for. That is the model's own, unless it was drawn from elsewhere.
             tainted = {origin.argument for origin in origins if any(span.origin in UNTRUSTED for span in origin.spans)}
-            self._sources += [
-                Source(Origin.MODEL, "", text) for path, text in leaves(call.arguments) if path not in tainted
-            ]
+            for path, text in leaves(call.arguments):
+                if path not in tainted:
+                    self._library.add(Source(Origin.MODEL, "", text))
         if result.error is not None and result.error.kind in _OWN_WORDS:
             return
         if result.origin in UNTRUSTED:
-            self._sources.append(Source(result.origin, _place(result, call), result.content))
+            self._library.add(Source(result.origin, _place(result, call), result.content))
         elif drawn:  # computed from untrusted text, such as its translation
-            self._sources.append(Source(drawn[0].origin, drawn[0].source, result.content))
+            self._library.add(Source(drawn[0].origin, drawn[0].source, result.content))
         else:
-            self._sources.append(Source(Origin.LOCAL, result.name, result.content))
+            self._library.add(Source(Origin.LOCAL, result.name, result.content))
 
     def _traced(self, call: ToolCall) -> tuple[ArgumentOrigin, ...]:
-        if not self._sources:
+        if not len(self._library):
             return ()
         fixed = _fixed_choices(call.name, self._schemas())
         traced: list[ArgumentOrigin] = []
         for path, text in leaves(call.arguments):
-            if path not in fixed and (spans := Argument(text).spans(self._sources)):
+            if path not in fixed and (spans := Argument(text).spans(self._library)):
                 traced.append(ArgumentOrigin(path, spans))
         return tuple(traced)
 

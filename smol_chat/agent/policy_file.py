@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from smol_chat.agent.policy import Action, Rule
-from smol_chat.agent.spans import UNTRUSTED
+from smol_chat.agent.sources import UNTRUSTED
 from smol_chat.config import Where, suggestion
 from smol_chat.config.edit import replace_file, toml_value
 from smol_chat.config.locate import key_lines

@@ -354,6 +354,7 @@ class Session:
         self, calls: Iterable[ToolCall], breaker: RepeatBreaker, tally: _Tally
     ) -> AsyncGenerator[TurnEvent, None]:
         """Take the calls of a round to their outcomes."""
+        await asyncio.to_thread(self._readings.read)
         answered = RoundOfCalls(
             toolbox=self._toolbox,
             approver=self._approver,

@@ -10,16 +10,14 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from smol_chat.agent.words import BREAK, COMMON, Squashed, Word, fold, read_words, written_words
+from smol_chat.agent.sources import DIGITS, GROUPED, NUMBER, UNTRUSTED, Library, Source, digits_of
+from smol_chat.agent.words import BREAK, COMMON, Word, fold, written_words
 from smol_chat.messages import Origin, OriginSpan
-
-UNTRUSTED = frozenset({Origin.FILE, Origin.WEB, Origin.MAIL, Origin.DATABASE, Origin.PROGRAM})
-"""Text that somebody else may have written. What a tool computed here is harmless: it has no author."""
 
 ENOUGH = 3.0
 """Weight of words from which a stretch is no chance: three words that tell something, or one piece of an address."""
@@ -45,67 +43,14 @@ _DATE = re.compile(
     r"\d{4}-\d\d(?:-\d\d)?(?:[T ]?\d\d:\d\d(?::\d\d)?)?(?:Z|[+-]\d\d:?\d\d)?|\d\d?[:.]\d\d(?::\d\d)?|(?:19|20)\d\d"
 )
 """Dates, times and years: the model makes them of words such as "tomorrow", and every page has some."""
-_NUMBER = re.compile(r"\+?\d(?:[\d.,'\u00a0 ()/-]*\d)?")
-_GROUPED = re.compile(r"\d+(?:[.,']\d+)*")
-_NO_CENTS = re.compile(r"[.,]0{1,2}$|(?<=[.,]\d)0$")
-_DIGITS = 4
-"""Digits from which a number is no chance."""
 _PIECES = re.compile(r"[^/\\?&=#:,;<>\"'@()\[\]{}|]+")
-_TRIVIAL = frozenset(
-    (
-        "http",
-        "https",
-        "www",
-        "com",
-        "org",
-        "net",
-        "html",
-        "php",
-        "txt",
-        "csv",
-        "json",
-        "pdf",
-        "index",
-        "home",
-        "tmp",
-        "usr",
-    )
-)
+_EVERYWHERE = """
+http https www com org net html php txt csv json pdf index home tmp usr docs api wiki blog news search main static img
+app web mail about page pages latest download
+"""
+_TRIVIAL = frozenset(_EVERYWHERE.split())
+"""Pieces of addresses that many have, and none is known by."""
 _MARKS = re.compile(r"[-/\\|&;$<>~*=:@]")
-
-
-@dataclass(frozen=True)
-class Source:
-    """One text the model has read."""
-
-    origin: Origin
-    name: str
-    text: str = field(repr=False)
-
-    @cached_property
-    def words(self) -> list[str]:
-        """Its words in order."""
-        return read_words(self.text)
-
-    @cached_property
-    def vocabulary(self) -> frozenset[str]:
-        """Its words."""
-        return frozenset(self.words)
-
-    @cached_property
-    def squashed(self) -> Squashed:
-        """Its words, put together."""
-        return Squashed(self.words)
-
-    @cached_property
-    def numbers(self) -> frozenset[str]:
-        """The digits of its numbers."""
-        return frozenset(_digits(number) for form in (_NUMBER, _GROUPED) for number in form.findall(self.text))
-
-    @cached_property
-    def literal(self) -> str:
-        """The text, folded, with single spaces."""
-        return f" {' '.join(fold(self.text).split())} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,24 +78,34 @@ class Argument:
             if BREAK not in (word.text, after.text) and len(places) < _PLACES:
                 places.append(at)
 
-    def spans(self, sources: Iterable[Source]) -> tuple[OriginSpan, ...]:
+    def spans(self, library: Library) -> tuple[OriginSpan, ...]:
         """Return where its parts came from; what no span covers is the model's alone."""
         trusted: list[_Stretch] = []
         foreign: list[_Stretch] = []
-        loose: set[str] = set()
-        for source in sources:
+        for source in self._near(library):
             (foreign if source.origin in UNTRUSTED else trusted).extend(self._stretches(source))
-            if source.origin not in UNTRUSTED:
-                loose |= source.vocabulary
         owners: list[_Stretch | None] = [None] * len(self.words)
         for stretch in sorted(reversed(trusted), key=lambda found: found.weight):
             if stretch.source.origin is not Origin.MODEL and stretch.weight >= 1:
                 owners[stretch.first : stretch.last] = [stretch] * (stretch.last - stretch.first)
         own = self._own(trusted)
         for stretch in sorted(reversed(foreign), key=lambda found: found.weight):
-            for first, last in self._foreign_parts(stretch, own, loose):
+            for first, last in self._foreign_parts(stretch, own, library.trusted_words):
                 owners[first:last] = [stretch] * (last - first)
         return self._joined(owners)
+
+    def _near(self, library: Library) -> list[Source]:
+        """Return the sources that can share something: to look at all of them at each call would be slow."""
+        telling = {word.text: weight for word, weight in zip(self.words, self._weights, strict=True) if weight >= 1}
+        pieces = [piece for _, _, piece in self._telling_pieces]
+        if not telling:  # such as `rm -rf ~`
+            pieces.append("".join(word.text for word in self.words))
+        return library.near(
+            [word for word, weight in telling.items() if weight >= ENOUGH],
+            [word for word, weight in telling.items() if weight < ENOUGH],
+            [digits for _, _, digits in self._telling_numbers],
+            pieces,
+        )
 
     # --- what is shared with one source ---------------------------------------------------------
 
@@ -195,10 +150,10 @@ class Argument:
     def _telling_numbers(self) -> list[tuple[int, int, str]]:
         """Return the numbers of several digits, however they are grouped."""
         found: set[tuple[int, int, str]] = set()
-        for form in (_NUMBER, _GROUPED):
+        for form in (NUMBER, GROUPED):
             for match in form.finditer(self.text):
-                digits = _digits(match.group())
-                if len(digits) >= _DIGITS and not _DATE.fullmatch(match.group()):
+                digits = digits_of(match.group())
+                if len(digits) >= DIGITS and not _DATE.fullmatch(match.group()):
                     found.add((*match.span(), digits))
         return sorted(found)
 
@@ -321,7 +276,7 @@ def _chunk_weight(chunk: str) -> float:
         return 0.2
     digits = sum(character.isdigit() for character in chunk)
     letters = sum(character.isalpha() for character in chunk)
-    if digits >= _DIGITS or (digits >= 3 and letters and len(chunk) >= 6) or _ADDRESS.search(chunk):
+    if digits >= DIGITS or (digits >= 3 and letters and len(chunk) >= 6) or _ADDRESS.search(chunk):
         return ENOUGH
     return 1.0
 
@@ -334,8 +289,3 @@ def _word_weight(word: Word, chunk: float) -> float:
     if chunk > 1:
         return 0.5 if word.text in _TRIVIAL else chunk
     return 0.2 if word.text in COMMON else 1.0
-
-
-def _digits(number: str) -> str:
-    """Return the digits of a number; "2,450.00" has those of 2450."""
-    return "".join(character for character in _NO_CENTS.sub("", number) if character.isdigit())

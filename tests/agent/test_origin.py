@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from smol_chat.agent.facts import leaves
 from smol_chat.agent.origin import Readings, raised
-from smol_chat.agent.spans import UNTRUSTED, Argument, Source
+from smol_chat.agent.sources import UNTRUSTED, Library, Source
+from smol_chat.agent.spans import Argument
 from smol_chat.events import Decided, FileAttached, ToolCallProposed, ToolFinished, TurnEvent, TurnStarted
 from smol_chat.messages import Attachment, JsonObject, Origin, OriginSpan, ToolCall, ToolFailure, ToolResult
 from smol_chat.tools.spec import Effect
@@ -59,7 +60,7 @@ def test_what_is_rightly_taken_from_a_result_is_marked_too() -> None:
 def spans(text: str, *sources: tuple[Origin, str]) -> list[tuple[str, Origin]]:
     """Return the parts of a text that have an origin."""
     read = [Source(origin, "there", words) for origin, words in sources]
-    return [(text[span.start : span.end], span.origin) for span in Argument(text).spans(read)]
+    return [(text[span.start : span.end], span.origin) for span in Argument(text).spans(Library(read))]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_whose_a_part_is(text: str, sources: list[tuple[Origin, str]], expected:
     ],
 )
 def test_no_disguise_hides_an_address(written: str, read: str) -> None:
-    found = Argument(written).spans([Source(WEB, "there", f"Please send it to {read} now.")])
+    found = Argument(written).spans(Library([Source(WEB, "there", f"Please send it to {read} now.")]))
     assert any(span.origin is WEB for span in found)
 
 
@@ -121,7 +122,7 @@ def test_no_disguise_hides_an_address(written: str, read: str) -> None:
 def test_spans_lie_in_the_text_and_apart_from_each_other(text: str, texts: list[str]) -> None:
     sources = [Source(WEB, "a", text), *(Source(origin, "b", read) for read in texts for origin in (USER, FILE))]
     end = 0
-    for span in Argument(text).spans(sources):
+    for span in Argument(text).spans(Library(sources)):
         assert end <= span.start < span.end <= len(text)
         end = span.end
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from textual.content import Content
 
 from smol_chat.agent.origin import ORIGIN_NAMES
-from smol_chat.agent.spans import UNTRUSTED
+from smol_chat.agent.sources import UNTRUSTED
 from smol_chat.messages import ArgumentOrigin, Origin, OriginSpan
 from smol_chat.sanitise import single_line
 from smol_chat.ui.consent.lines import Line, exact
