@@ -81,7 +81,7 @@ async def listening(stage: Stage) -> None:
 async def denied(stage: Stage) -> None:
     await listening(stage)
     await stage.press("w")
-    await stage.wait(0.7)
+    await stage.wait(1.1)
     await stage.type("not now")
     await stage.press("enter")
     await stage.until(lambda: "F1 help" in stage.text)

@@ -19,9 +19,11 @@ READ_S = 0.5
 """Seconds a card listens without taking an answer: nobody has read it yet."""
 SETTLE_S = 0.25
 """Seconds in which no other key may come before an answer, and after what only changes looks: more than key repeat."""
-ANSWER_S = 0.6
-"""Seconds after an answer in which no other key may come: longer than the pause most typists make between two keys of a
-word (0.24 s in the mean, 0.48 s for slow ones: Dhakal et al., Observations on Typing from 136 Million Keystrokes)."""
+REACHED_S = 0.6
+"""Seconds after an answer in which no other key may come on a card the user went to."""
+ANSWER_S = 1.0
+"""The same for what decides on a card that took the focus by itself: longer than the pauses of typists between two keys
+(0.24 s in the mean, 0.48 s for slow ones: Dhakal et al., Observations on Typing from 136 Million Keystrokes)."""
 CONFIRM_S = 5.0
 """Seconds in which the second key of a confirmation is expected."""
 
@@ -108,10 +110,12 @@ class Answering:
         self._keys = keystrokes
         self._twice = twice
         self._listening_since = float("inf")
+        self._reached = False
         self._shown_at = keystrokes.clock()
         self._pending: _Pending | None = None
         self._armed: Choice | None = None
         self._armed_at = 0.0
+        self._first_key = ""
 
     @property
     def armed(self) -> Choice | None:
@@ -124,6 +128,7 @@ class Answering:
         """Begin to listen. `reached`: the user went to the card, so it has been seen."""
         now = self._keys.clock()
         self._listening_since = now - READ_S if reached else now
+        self._reached = reached
         self.forget()
 
     def ignore(self) -> None:
@@ -136,17 +141,26 @@ class Answering:
         pending, self._pending = self._pending, None
         now = self._keys.clock()
         if pending is not None and now - pending.at < pending.settles_in:
-            self._armed = None
-            return Held() if pending.text == text else Typed(pending.text + text)
+            if pending.text == text:
+                self._armed = None
+                return Held()
+            return self._typed(pending.text + text)
         if now - self._listening_since < READ_S or not self._keys.alone:
-            self._armed = None
-            return Typed(text)
+            return self._typed(text)
         if choice is None:
-            self._armed = None
-            return Typed(text) if text else None
-        settles_in = SETTLE_S if choice in _QUICK else ANSWER_S
-        self._pending = _Pending(choice, text, now, settles_in, confirms=self._needs_second(choice))
+            return self._typed(text)
+        confirms = self._needs_second(choice)
+        settles_in = REACHED_S if self._reached else ANSWER_S
+        settles_in = SETTLE_S if choice in _QUICK else settles_in
+        self._pending = _Pending(choice, text, now, settles_in, confirms)
         return Taken(choice)
+
+    def _typed(self, text: str) -> Typed | None:
+        """Take the first of two keys back; where it came a moment ago, it was the beginning of what is typed now."""
+        recent = self._armed is not None and self._keys.clock() - self._armed_at < ANSWER_S
+        whole = self._first_key + text if recent and text else text
+        self._armed = None
+        return Typed(whole) if whole else None
 
     def click(self, choice: Choice) -> Choice | None:
         """Judge a click on `choice`; return it when it counts at once."""
@@ -158,7 +172,7 @@ class Answering:
             if self._twice(choice) and now - self._armed_at < SETTLE_S:
                 return None  # the second half of a double click
             return choice
-        self._armed, self._armed_at = choice, now
+        self._armed, self._armed_at, self._first_key = choice, now, ""
         return None
 
     def settled(self) -> Choice | None:
@@ -168,7 +182,7 @@ class Answering:
             return None
         self._pending = None
         if pending.confirms:
-            self._armed, self._armed_at = pending.choice, self._keys.clock()
+            self._armed, self._armed_at, self._first_key = pending.choice, self._keys.clock(), pending.text
             return None
         self._armed = None
         return pending.choice

@@ -62,11 +62,11 @@ async def test_no_call_is_allowed_that_was_not_shown(tmp_path: Path) -> None:
         await shown(stage)
         assert "which is ticked and not read yet" in stage.text
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert decisions(backend) == {}
         await stage.until(lambda: "Read b.txt" in stage.text)
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: len(decisions(backend)) == 2)
         assert decisions(backend) == {"a": A.allow(), "b": B.allow()}
 
@@ -84,12 +84,12 @@ async def test_arrows_show_the_calls_and_space_ticks(tmp_path: Path) -> None:
         await stage.press("left")
         await stage.pilot.pause()
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: len(stage.card.calls.requests) == 1)
         assert stage.card.request is WRITE, "what was not ticked is still asked about"
         await stage.card_listens()
         await stage.press("n")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: len(decisions(backend)) == 3)
         assert decisions(backend) == {"a": A.allow(), "b": B.allow(), "c": Decision(False)}
 
@@ -101,13 +101,13 @@ async def test_one_risky_call_among_the_ticked_asks_for_the_second_key(tmp_path:
         await stage.press("right")
         await stage.pilot.pause()
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert "press y again to change files" in stage.text
         await stage.press("space")
         await stage.wait(0.3)
         assert "press y again" not in stage.text, "other calls are ticked now"
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: len(stage.card.calls.requests) == 1)
         assert stage.card.request is WRITE
 
@@ -117,7 +117,7 @@ async def test_denying_what_is_ticked_needs_no_reading(tmp_path: Path) -> None:
     async with on_stage(backend) as stage:
         await shown(stage)
         await stage.press("n")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: len(decisions(backend)) == 2)
         assert not any(decision.allowed for decision in decisions(backend).values())
 
@@ -127,9 +127,11 @@ async def test_an_answer_for_the_conversation_is_about_the_call_that_is_shown(tm
     async with on_stage(backend) as stage:
         await shown(stage)
         await stage.press("s")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: stage.dock.card is not None and stage.card.request is WRITE)
-        assert not stage.card.has_focus, "the rest is a new question"
+        await stage.press("y", every=0.1)
+        await stage.pilot.pause()
+        assert stage.card.request is WRITE, "the rest is a new question, which nobody has read yet"
 
 
 async def test_clicks_on_the_list_show_and_tick(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def decisions(stage: Stage) -> list[Decision]:
 
 
 async def answered(stage: Stage) -> Decision:
-    await stage.wait(0.7)
+    await stage.wait(1.1)
     await stage.until(lambda: bool(decisions(stage)))
     return decisions(stage)[-1]
 
@@ -84,7 +84,7 @@ async def test_a_denial_carries_the_reason_that_was_written(tmp_path: Path) -> N
         await asked(stage)
         await stage.card_listens()
         await stage.press("w")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert stage.card.is_written_in
         await stage.type("ask me first")
         await stage.pilot.press("enter")
@@ -96,7 +96,7 @@ async def test_escape_leaves_the_reason_and_stops_nothing(tmp_path: Path) -> Non
         await asked(stage)
         await stage.card_listens()
         await stage.press("w")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.press("escape")
         await stage.pilot.pause()
         assert not stage.card.is_written_in
@@ -110,7 +110,7 @@ async def test_no_usual_key_of_dialogs_allows_a_call(tmp_path: Path, key: str) -
         await asked(stage)
         await stage.card_listens()
         await stage.press(key)
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert not any(decision.allowed for decision in decisions(stage))
 
 
@@ -159,7 +159,7 @@ async def test_a_risky_call_needs_the_key_twice(tmp_path: Path) -> None:
         await asked(stage)
         await stage.card_listens()
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert "press y again to run it" in stage.text
         assert decisions(stage) == []
         await stage.press("y")
@@ -172,7 +172,7 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         await stage.card_listens()
         for _ in range(2):
             await stage.press("y")
-            await stage.wait(0.7)
+            await stage.wait(1.1)
         assert "scroll to the end before you allow it" in stage.text
         assert decisions(stage) == []
         await stage.press("end")
@@ -180,7 +180,7 @@ async def test_a_long_call_is_allowed_only_after_its_end_was_in_view(tmp_path: P
         assert "100 print(100)" in stage.text
         for _ in range(2):
             await stage.press("y")
-            await stage.wait(0.7)
+            await stage.wait(1.1)
         assert await answered(stage) == python(LONG).allow()
 
 
@@ -269,7 +269,7 @@ async def test_hostile_text_is_harmless_in_every_part_of_the_card(tmp_path: Path
         assert "[/b][@click=app.quit]x[/]␛]0;title␇⟨U+202E⟩⟨U+200B⟩" in stage.text
         assert not set("\x1b\x07\u202e\u200b") & set(stage.text)
         await stage.press("w")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         stage.app.post_message(events.Paste("\x1b[31mred\u202e"))
         await stage.pilot.pause()
         assert stage.card.query_one(Input).value == "␛[31mred⟨U+202E⟩"

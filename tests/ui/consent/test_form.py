@@ -124,7 +124,7 @@ async def editing(stage: Stage) -> None:
     await stage.send("go")
     await stage.card_listens()
     await stage.press("e")
-    await stage.wait(0.7)
+    await stage.wait(1.1)
     await stage.until(lambda: bool(stage.card.query(FieldRow)) and isinstance(stage.app.focused, TextField))
 
 
@@ -148,7 +148,7 @@ async def test_an_edited_call_is_shown_anew_and_allowed_by_a_key_of_its_own(tmp_
         assert "✎ changed by you, was: a.txt" in stage.text
         assert backend.conversation.decisions == []
         await stage.press("y")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         await stage.until(lambda: bool(backend.conversation.decisions))
         (decision,) = [decision for _, decision in backend.conversation.decisions]
         assert decision == inquiry.revisions[0].allow()

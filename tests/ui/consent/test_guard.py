@@ -7,6 +7,7 @@ from smol_chat.ui.consent.guard import (
     CONFIRM_S,
     GRANTS,
     QUIET_S,
+    REACHED_S,
     READ_S,
     SETTLE_S,
     Answering,
@@ -127,6 +128,8 @@ def test_a_card_that_was_gone_to_listens_at_once() -> None:
     keyboard.keys.note()  # the Tab that went there
     keyboard.answering.listen(reached=True)
     assert keyboard.press("y", after=SETTLE_S) == Taken("once")
+    keyboard.after(REACHED_S)
+    assert keyboard.answers == ["once"], "and takes an answer sooner than one that came by itself"
 
 
 def test_an_unbracketed_paste_with_a_tab_in_it_answers_nothing() -> None:

@@ -21,6 +21,6 @@ async def test_the_session_is_neither_offered_nor_taken(tmp_path: Path) -> None:
         assert "this session" not in stage.text
         await stage.card_listens()
         await stage.press("s")
-        await stage.wait(0.7)
+        await stage.wait(1.1)
         assert backend.conversation.decisions == []
         assert stage.composer.text == "s", "it was typing"
