@@ -20,7 +20,7 @@ from smol_chat.agent.project_rules import ProjectRules, project_rules
 from smol_chat.agent.session import Session, SessionOptions
 from smol_chat.agent.summary import Reviewer
 from smol_chat.agent.toolbox import RegistryToolbox
-from smol_chat.config import Settings, load_settings, write_setting
+from smol_chat.config import Settings, SettingValue, load_settings, unset_setting, write_setting
 from smol_chat.config.keyring_secret import keyring_secret
 from smol_chat.engine.base import Engine, EngineInfo, Sampling
 from smol_chat.errors import ToolError, UsageError
@@ -172,6 +172,23 @@ class Assembly:
             fetching.exception()
             raise
         return find_model(str(fetched[0].path), self.paths)
+
+    def change_setting(self, name: str, value: SettingValue | None) -> None:
+        """Change one setting, such as "ui.theme", in the file and here; None: back to its default.
+
+        Raises:
+            ConfigError: the value or the file cannot be used; nothing is changed then.
+        """
+        section, _, key = name.partition(".")
+        if value is None:
+            unset_setting(self._config_file, name)
+        else:
+            if isinstance(value, list):  # where a list names tools, they must be there at the next start
+                table = replace(getattr(self.settings, section), **{key: tuple(value)})
+                names = {*self.registry().names(), *self.settings.tools.disabled}
+                replace(self.settings, **{section: table}).check_tool_names(names)
+            write_setting(self._config_file, name, value)
+        self.settings = load_settings(self._config_file)
 
     def _remember_model(self) -> None:
         write_setting(self._config_file, "server.url", self._server)

@@ -86,6 +86,9 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"smol-chat {__version__}")
     _add_common(parser)
     _add_conversation(parser)
+    parser.add_argument(
+        "--plain", action="store_true", help="chat in plain lines instead of on a screen, for screen readers"
+    )
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
     _add_ask(commands)
     _add_tools(commands)

@@ -7,13 +7,15 @@ import json
 import os
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any, cast, get_type_hints
+from typing import Any, Union, cast, get_type_hints
 
 from smol_chat.config.fields import allowed, plain
 from smol_chat.config.locate import key_lines
 from smol_chat.config.settings import SECTIONS, load_settings, parse_settings
 from smol_chat.errors import ConfigError
 from smol_chat.paths import open_private
+
+SettingValue = Union[str, bool, int, float, list[str]]
 
 
 def default_text() -> str:
@@ -30,9 +32,12 @@ def _commented(declared: Field[Any], hint: object) -> str:
     metadata = declared.metadata
     limited = any(metadata[limit] is not None for limit in ("minimum", "maximum", "choices"))
     limits = f" ({allowed(plain(hint), metadata)})" if limited else ""
-    # A setting that is absent by default is shown with the least value it may have.
-    default = metadata["minimum"] if declared.default in (None, MISSING) else declared.default
-    return f"# {metadata['help']}{limits}\n# {declared.name} = {toml_value(default)}\n"
+    return f"# {metadata['help']}{limits}\n# {declared.name} = {toml_value(_default(declared))}\n"
+
+
+def _default(declared: Field[Any]) -> object:
+    """Return what a setting is shown with; one that is absent by default with the least value it may have."""
+    return declared.metadata["minimum"] if declared.default in (None, MISSING) else declared.default
 
 
 def write_default_config(path: Path) -> None:
@@ -50,7 +55,7 @@ def write_default_config(path: Path) -> None:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def write_setting(path: Path, name: str, value: str | bool | int | float | list[str]) -> None:
+def write_setting(path: Path, name: str, value: SettingValue) -> None:
     """Change one setting, such as "ui.theme", in the file; everything else in it stays as it is.
 
     Raises:
@@ -65,6 +70,40 @@ def write_setting(path: Path, name: str, value: str | bool | int | float | list[
         replace_file(path.resolve(), changed)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def unset_setting(path: Path, name: str) -> None:
+    """Take one setting out of the file, which then shows its default, commented; everything else stays as it is.
+
+    Raises:
+        ConfigError: the file cannot be used or written; then it is unchanged.
+    """
+    load_settings(path)
+    section, key = name.split(".")
+    try:
+        text = path.read_bytes().decode("utf-8") if path.exists() else ""
+        line = key_lines(text).get((section, key))
+        if line is None:
+            return
+        declared = next(declared for declared in fields(SECTIONS[section]) if declared.name == key)
+        default = f"# {key} = {toml_value(_default(declared))}\n"
+        changed = _without(text, section, key, line - 1, default)
+        parse_settings(changed, str(path))
+        replace_file(path.resolve(), changed)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _without(text: str, section: str, key: str, line: int, instead: str) -> str:
+    """Return the text without a setting that begins on a line; `instead` takes its place."""
+    import tomlkit  # late: as below
+
+    document = tomlkit.parse(text)
+    before = text.splitlines(keepends=True)[:line]
+    table = cast("dict[str, object]", document[section])
+    table.pop(key)
+    rest = tomlkit.dumps(document)[len("".join(before)) :]
+    return "".join(before) + instead + rest
 
 
 def _changed(text: str, section: str, key: str, value: object) -> str:

@@ -150,6 +150,13 @@ class UiSettings:
     frames_per_second: int = setting(12, "How often a growing answer is painted.", minimum=1, maximum=30)
     show_reasoning: bool = setting(False, "Keep finished reasoning open.")
     bell: bool = setting(False, "Ring the terminal's bell when an answer or a question waits.")
+    notify: bool = setting(
+        True, "Say so in the window's title and on the desktop when one waits and the terminal is not in front."
+    )
+    low_bandwidth: Literal["auto", "on", "off"] = setting(
+        "auto", "Paint less often and animate nothing; auto: over SSH.", choices=("auto", "on", "off")
+    )
+    plain: bool = setting(False, "Chat in plain lines instead of on a screen, as --plain does: for screen readers.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,17 +15,20 @@ from typing import ClassVar
 
 from rich.console import RenderableType
 from textual import events
-from textual.app import App
+from textual.app import App, SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
 from typing_extensions import override
 
+from smol_chat.errors import UsageError
 from smol_chat.ui import terminal_keys
+from smol_chat.ui.attention import Attention
 from smol_chat.ui.backend import Backend
 from smol_chat.ui.clipboard import in_tmux, load_tmux_buffer, osc52
 from smol_chat.ui.consent.guard import Keystrokes
 from smol_chat.ui.screens.chat import ChatScreen
+from smol_chat.ui.slow_line import is_slow
 from smol_chat.ui.theme_shelf import ThemeShelf
 from smol_chat.ui.themes import VARIABLE_DEFAULTS
 
@@ -33,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _TITLE_ON = "\x1b[22;2t\x1b]2;smol-chat\x07"
 """Keep the window's title on the terminal's stack and set ours; a constant, so nothing foreign gets into it."""
+_TITLE_OFF = "\x1b[23;2t"
+"""Take the old title back."""
 _CLEAN = "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;2t"
 """Switch off every mode a screen may have left on, and take the title back."""
 _HANG_UP_S = 5.0
@@ -76,6 +81,8 @@ class SmolChatApp(App[int]):
         self._clock = clock
         self.keystrokes = Keystrokes(clock)
         self.shelf = ThemeShelf(self, backend.paths.themes, self._warn)
+        self.attention = Attention(self._to_terminal, lambda: self.app_focus, lambda: backend.settings.ui)
+        self._elsewhere = False
         self._interrupted_at = float("-inf")
         self._leaving = False
         self.failure = ""
@@ -91,7 +98,12 @@ class SmolChatApp(App[int]):
     def get_default_screen(self) -> Screen[None]:
         """Begin with the chat."""
         return ChatScreen(
-            self._backend, self.keystrokes, self.shelf, conversation=self._conversation, clock=self._clock
+            self._backend,
+            self.keystrokes,
+            self.shelf,
+            conversation=self._conversation,
+            clock=self._clock,
+            edit=self.edit_outside,
         )
 
     @override
@@ -109,10 +121,13 @@ class SmolChatApp(App[int]):
         self.set_interval(1.0, self.shelf.look)
         for problem in self._news:
             self._warn(problem)
+        if is_slow(self._backend.settings.ui):
+            self.animation_level = "none"
         if not self.is_headless:
             self._catch_signals()
-            if self._driver is not None:
-                self._driver.write(_TITLE_ON)
+            self._to_terminal(_TITLE_ON)
+            self.app_suspend_signal.subscribe(self, lambda _: self._to_terminal(_TITLE_OFF))
+            self.app_resume_signal.subscribe(self, lambda _: self._to_terminal(_TITLE_ON))
 
     async def on_unmount(self) -> None:
         """Free the engine and the journal; the terminal is the user's again by now."""
@@ -124,6 +139,37 @@ class SmolChatApp(App[int]):
         if isinstance(event, (events.Key, events.Paste, events.AppFocus)) and not event.is_forwarded:
             self.keystrokes.note()
         await super().on_event(event)
+
+    def on_app_focus(self) -> None:
+        """The user looks here again."""
+        self.attention.given()
+
+    def on_chat_screen_attention_wanted(self, event: ChatScreen.AttentionWanted) -> None:
+        """Tell a user who looks elsewhere."""
+        self.attention.ask(event.reason)
+
+    def _to_terminal(self, sequence: str) -> None:
+        """Write past the screen, unless another program has the terminal."""
+        if self._driver is not None and not self._elsewhere:
+            self._driver.write(sequence)
+
+    async def edit_outside(self, text: str) -> str | None:
+        """Let the user change a text in their own editor; None, said why, where that did not work."""
+        from smol_chat.ui.editor import edit  # late: seldom needed
+
+        try:
+            # Everything goes on meanwhile, but nothing is drawn.
+            with self.suspend(), self.batch_update():
+                self._elsewhere = True
+                try:
+                    return await edit(text)
+                finally:
+                    self._elsewhere = False
+        except SuspendNotSupported:
+            self._warn("Your editor cannot be opened from here.")
+        except UsageError as error:
+            self._warn(error.message)
+        return None
 
     @override
     def copy_to_clipboard(self, text: str) -> None:
@@ -192,6 +238,8 @@ class SmolChatApp(App[int]):
         signal.signal(signal.SIGHUP, hung_up)
 
     def _signalled(self, number: signal.Signals) -> None:
+        if self._elsewhere and number == signal.SIGINT:
+            return  # it was meant for the program that has the terminal
         self.run_worker(self._leave(128 + number), group="quit")
 
     def _forget_terminal(self) -> None:

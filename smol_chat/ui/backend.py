@@ -10,7 +10,7 @@ from smol_chat.agent.consent import Approver
 from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.conversation import Version
 from smol_chat.agent.summary import Reviewer
-from smol_chat.config import Settings
+from smol_chat.config import Settings, SettingValue
 from smol_chat.engine.base import EngineInfo
 from smol_chat.events import Pinned, TurnEvent
 from smol_chat.messages import Attachment
@@ -180,6 +180,10 @@ class Backend(Protocol):
 
     def installed_models(self) -> list[InstalledModel]:
         """Return the models found on this machine."""
+        ...
+
+    def change_setting(self, name: str, value: SettingValue | None) -> None:
+        """Change one setting in the file and here; None: back to its default."""
         ...
 
     async def use_model(self, name: str) -> None:

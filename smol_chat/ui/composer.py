@@ -33,6 +33,7 @@ class Composer(TextArea):
         Binding("pageup", "screen.scroll(-1)", "Scroll the conversation up", show=False),
         Binding("pagedown", "screen.scroll(1)", "Scroll the conversation down", show=False),
         Binding("ctrl+d", "end_of_input", "Quit when nothing is written", show=False),
+        Binding("ctrl+z", "undo_or_suspend", "Undo; with nothing written: to the shell, fg comes back", show=False),
         Binding("ctrl+shift+z", "redo", "Redo", show=False),
     ]
     DEFAULT_CSS = """
@@ -80,7 +81,7 @@ class Composer(TextArea):
     def __init__(self, history: InputHistory, *, id: str | None = None) -> None:
         super().__init__(id=id, soft_wrap=True, show_line_numbers=False, highlight_cursor_line=False, compact=False)
         self.cursor_blink = False
-        self._sent_history = history
+        self.sent_history = history
         self.recallable = False
         """Whether a queued message can come back for editing."""
         self.choosing = False
@@ -119,7 +120,7 @@ class Composer(TextArea):
         if not text.strip():
             self.post_message(self.SendOn())
             return
-        self._sent_history.add(text)
+        self.sent_history.add(text)
         self.write("")
         self.post_message(self.Sent(text))
 
@@ -134,9 +135,9 @@ class Composer(TextArea):
             self.post_message(self.Pick("up"))
         elif not self.cursor_at_first_line:
             self.action_cursor_up()
-        elif self.is_blank and self.recallable and not self._sent_history.walking:
+        elif self.is_blank and self.recallable and not self.sent_history.walking:
             self.post_message(self.RecallWanted())
-        elif (entry := self._sent_history.back(self.text)) is not None:
+        elif (entry := self.sent_history.back(self.text)) is not None:
             self.write(entry)
 
     def action_forward(self) -> None:
@@ -145,12 +146,19 @@ class Composer(TextArea):
             self.post_message(self.Pick("down"))
         elif not self.cursor_at_last_line:
             self.action_cursor_down()
-        elif (entry := self._sent_history.forward()) is not None:
+        elif (entry := self.sent_history.forward()) is not None:
             self.write(entry)
 
     def action_complete(self) -> None:
         """Complete the command, or go to the question that waits."""
         self.post_message(self.Pick("complete" if self.choosing else "reach"))
+
+    def action_undo_or_suspend(self) -> None:
+        """Take back the last change; with nothing written suspend the program, as shells know it."""
+        if self.is_blank and not self.history.undo_stack:
+            self.app.action_suspend_process()
+        else:
+            self.undo()
 
     def action_end_of_input(self) -> None:
         """Quit on an empty line, else delete to the right as everywhere."""

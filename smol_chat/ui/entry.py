@@ -27,6 +27,8 @@ class Entry(Input):
         padding: 0 1;
         background: $panel;
         &:focus { border: none; }
+        &>.input--placeholder { color: $text-muted; }
+        &:ansi>.input--placeholder { color: ansi_default; text-style: none; }
     }
     """
 

@@ -51,6 +51,10 @@ class InputHistory:
         self._position += 1
         return entries[self._position] if self._position < len(entries) else self._draft
 
+    def newest(self, most: int) -> list[str]:
+        """Return the last entries, the newest last."""
+        return self._load()[-most:]
+
     def add(self, text: str) -> None:
         """Append what was sent; the same text twice in a row counts once."""
         entries = self._load()

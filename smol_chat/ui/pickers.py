@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from smol_chat.sanitise import visible
+from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.effects import EFFECTS
 from smol_chat.ui.files import list_files
 from smol_chat.ui.screens.file_tree import FileTreeScreen
@@ -18,6 +19,9 @@ from smol_chat.ui.screens.sheet import SheetScreen
 if TYPE_CHECKING:  # the screen's commands import this module
     from smol_chat.tools.registry import ToolRegistry
     from smol_chat.ui.screens.chat import ChatScreen
+
+_WRITTEN = 500
+"""Messages of the past that are offered."""
 
 
 async def pick_conversation(chat: ChatScreen) -> None:
@@ -63,6 +67,24 @@ async def pick_file(chat: ChatScreen) -> None:
             chat.attach_file(path)
 
     chat.app.push_screen(FileTreeScreen(visible(chat.backend.workspace.name or "/"), files), chosen)
+
+
+def pick_written(chat: ChatScreen, composer: Composer) -> None:
+    """Let the user take back something written before."""
+    entries = list(dict.fromkeys(reversed(composer.sent_history.newest(_WRITTEN))))
+    rows = [Row(str(number), entry, _lines(entry)) for number, entry in enumerate(entries)]
+
+    def chosen(number: str | None) -> None:
+        if number is not None:
+            composer.write(entries[int(number)])
+        composer.focus()
+
+    empty = "Nothing you wrote before fits."
+    chat.app.push_screen(PickerScreen("What you wrote before", rows, empty=empty), chosen)
+
+
+def _lines(text: str) -> str:
+    return f"{text.count(chr(10)) + 1} lines" if "\n" in text else ""
 
 
 def pick_model(chat: ChatScreen) -> None:

@@ -36,6 +36,11 @@ class MessageQueue(Static):
     def __bool__(self) -> bool:
         return True  # a widget is there even when nothing waits in it
 
+    @property
+    def waiting(self) -> list[str]:
+        """The messages, the first to be sent first."""
+        return list(self._waiting)
+
     def add(self, text: str) -> None:
         """Put a message at the end; sending again is wanted now."""
         self._waiting.append(text)

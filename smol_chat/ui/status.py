@@ -79,6 +79,11 @@ class StatusLine(Static):
         """Lay the line out anew."""
         self._paint()
 
+    @property
+    def tok_s(self) -> float:
+        """How fast the model wrote last, in tokens a second."""
+        return self._tok_s
+
     def show_activity(self, text: str) -> None:
         """Say what happens outside of a turn, such as loading; empty: nothing."""
         self._activity = text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +38,9 @@ VARIABLE_DEFAULTS = {"ansi-background": "ansi_default", "ansi-foreground": "ansi
 _TEXT_STYLES = frozenset(("none", "bold", "italic", "underline", "reverse", "dim", "strike", "b", "i", "u", "r"))
 _WITH_OPACITY = re.compile(r"(?P<color>.+?)(?: +\d{1,3}(?:\.\d+)?%)?")
 _MAX_BYTES = 64 * 1024
+LEAST_CONTRAST = 4.5
+"""Of text to what is behind it, as WCAG 2 asks for."""
+_FOCUS_TINT = 0.05
 
 
 class ThemeProblem(Exception):
@@ -142,11 +145,34 @@ def _theme(file: str, name: str, tables: dict[str, Any]) -> Theme:
 
 def _quiet_text(colors: Mapping[str, str]) -> dict[str, str]:
     """Return colours for text of less weight: Textual's own are known only where it knows what lies beneath."""
-    background, foreground = Color.parse(colors["background"]), Color.parse(colors["foreground"])
+    foreground = Color.parse(colors["foreground"])
+    grounds = [Color.parse(colors[name]) for name in ("background", "surface", "panel")]
+    # A widget that has the focus is tinted a little.
+    grounds += [ground.blend(foreground, _FOCUS_TINT) for ground in grounds]
     return {
-        "text-muted": background.blend(foreground, 0.64, alpha=1).hex,
-        "text-disabled": background.blend(foreground, 0.4, alpha=1).hex,
+        "text-muted": _readable(grounds, foreground, 0.64),
+        "text-disabled": _readable(grounds, foreground, 0.4),
     }
+
+
+def _readable(grounds: Sequence[Color], foreground: Color, weight: float) -> str:
+    """Return a colour between ground and foreground: of this weight, or of the least that can be read everywhere."""
+    while True:
+        color = grounds[0].blend(foreground, weight, alpha=1)
+        if weight >= 1 or all(contrast(color, ground) >= LEAST_CONTRAST for ground in grounds):
+            return color.hex
+        weight += 0.01
+
+
+def contrast(first: Color, second: Color) -> float:
+    """Return the contrast ratio of WCAG 2 of two opaque colours, 1 to 21."""
+    lighter, darker = sorted((_luminance(first), _luminance(second)), reverse=True)
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(color: Color) -> float:
+    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
 def _strings(file: str, name: str, tables: dict[str, Any]) -> dict[str, str]:

@@ -15,6 +15,8 @@ from support.person import Start
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start the program with a data folder and a workspace of the test's own."""
     (tmp_path / "work").mkdir()
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "tour_shown").touch()
     opened: list[Terminal] = []
 
     def begin(*words: str) -> Terminal:

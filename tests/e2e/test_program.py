@@ -105,7 +105,7 @@ def test_the_program_survives_the_death_of_its_worker(start: Start) -> None:
 
 
 def test_a_killed_program_shows_its_partial_answer_again(start: Start, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
+    (tmp_path / "data").mkdir(exist_ok=True)
     (tmp_path / "data" / "config.toml").write_text("[sampling]\ntemperature = 0.0\n")
     terminal = start("--model", str(bundled_model()))
     send(terminal, "Write a very long story about a lighthouse.")

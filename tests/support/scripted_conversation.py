@@ -12,7 +12,7 @@ from smol_chat.agent.consent import ApprovalRequest, Approver, Decision
 from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.conversation import Version
 from smol_chat.agent.summary import Reviewer
-from smol_chat.config import Settings, Where
+from smol_chat.config import Settings, SettingValue, Where, load_settings, unset_setting, write_setting
 from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import (
@@ -263,6 +263,7 @@ class ScriptedBackend:
         self.settings = Settings(where=Where(str(self.config_file)))
         self.paths = DataPaths(root)
         self.paths.create()
+        (root / "tour_shown").touch()
         self.workspace = root / "work"
         self.bench = _Workbench(root)
         self.model_name = "smol-tools-4b-Q4_K_M"
@@ -285,6 +286,13 @@ class ScriptedBackend:
 
     def installed_models(self) -> list[InstalledModel]:
         return self.models
+
+    def change_setting(self, name: str, value: SettingValue | None) -> None:
+        if value is None:
+            unset_setting(self.config_file, name)
+        else:
+            write_setting(self.config_file, name, value)
+        self.settings = load_settings(self.config_file)
 
     async def use_model(self, name: str) -> None:
         self.used_models.append(name)

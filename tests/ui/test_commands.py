@@ -32,7 +32,7 @@ async def command(stage: Stage, text: str) -> None:
     ("text", "names"),
     [
         ("/", list(COMMANDS)),
-        ("/t", ["theme", "tools", "tool"]),
+        ("/t", ["theme", "tools", "tool", "tour"]),
         ("/TH", ["theme"]),
         ("/theme ", []),
         ("/zzz", []),
@@ -93,7 +93,7 @@ async def test_arrows_choose_in_the_list_and_escape_closes_it(tmp_path: Path) ->
         await stage.press("down")
         assert "▸ /tools" in stage.text
         await stage.press("up", "up")
-        assert "▸ /tool [name]" in stage.text
+        assert "▸ /tour" in stage.text
         await stage.press("escape")
         assert "▸" not in stage.text
         assert stage.composer.text == "/t"
@@ -197,7 +197,7 @@ async def test_another_model_is_chosen_from_the_list(tmp_path: Path) -> None:
 async def test_the_palette_finds_the_same_commands(tmp_path: Path) -> None:
     async with on_stage(ScriptedBackend(tmp_path)) as stage:
         await stage.press("ctrl+p")
-        await stage.until(lambda: "every key and command" in stage.text)
+        await stage.until(lambda: "Search for commands" in stage.text)
         await stage.type("tools")
         await stage.until(lambda: "list the tools" in stage.text)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from textual.color import Color
 
-from smol_chat.ui.themes import built_in_folder, load_themes, read_theme, stamps
+from smol_chat.ui.themes import built_in_folder, contrast, load_themes, read_theme, stamps
 from support.screen import on_stage
 from support.scripted_conversation import ScriptedBackend
 
@@ -66,19 +66,8 @@ def test_muted_text_can_be_read(name: str) -> None:
     colors = {**theme.to_color_system().generate(), **theme.variables}
     least = {"text-muted": 4.5, "foreground": 7.0, "text-warning": 4.5, "text-error": 4.5, "text-success": 4.5}
     for color, ratio in least.items():
-        assert contrast(colors[color], colors["background"]) >= ratio, color
-        assert contrast(colors[color], colors["surface"]) >= min(ratio, 4.5), color
-
-
-def contrast(first: str, second: str) -> float:
-    """Return the contrast ratio of WCAG 2."""
-    lighter, darker = sorted((luminance(Color.parse(first)), luminance(Color.parse(second))), reverse=True)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
-def luminance(color: Color) -> float:
-    parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color.normalized]
-    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+        assert contrast(Color.parse(colors[color]), Color.parse(colors["background"])) >= ratio, color
+        assert contrast(Color.parse(colors[color]), Color.parse(colors["surface"])) >= min(ratio, 4.5), color
 
 
 def test_a_change_of_a_file_is_noticed(tmp_path: Path) -> None:

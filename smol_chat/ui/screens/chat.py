@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
 
@@ -19,7 +21,9 @@ from smol_chat.engine.base import EngineInfo
 from smol_chat.errors import SmolChatError
 from smol_chat.events import Decided, Notice, ToolFinished, TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.messages import Attachment
+from smol_chat.paths import open_private
 from smol_chat.ui import commands
+from smol_chat.ui.attention import Reason
 from smol_chat.ui.backend import Backend, OpenConversation
 from smol_chat.ui.branches import Branches
 from smol_chat.ui.command_list import CommandProblem, is_command
@@ -29,10 +33,12 @@ from smol_chat.ui.consent.approver import CardApprover
 from smol_chat.ui.consent.card import ApprovalCard
 from smol_chat.ui.consent.dock import ApprovalDock
 from smol_chat.ui.consent.guard import Keystrokes
+from smol_chat.ui.drafts import NEW, Drafts
 from smol_chat.ui.hints import Hints
 from smol_chat.ui.history import InputHistory
 from smol_chat.ui.queue import MessageQueue
 from smol_chat.ui.reviewer import ScreenReviewer
+from smol_chat.ui.slow_line import frames_per_second
 from smol_chat.ui.status import StatusLine
 from smol_chat.ui.theme_shelf import ThemeShelf
 from smol_chat.ui.topbar import TopBar
@@ -41,6 +47,10 @@ from smol_chat.ui.turns import TurnRunner
 
 if TYPE_CHECKING:
     from smol_chat.ui.search_bar import SearchBar
+    from smol_chat.ui.tour import Tour
+
+_DRAFT_S = 0.5
+"""Seconds of writing that the end of the program may cost."""
 
 
 class ChatScreen(Screen[None]):
@@ -49,10 +59,16 @@ class ChatScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop the answer", show=False),
         Binding("ctrl+r", "toggle_reasoning", "Open or fold the reasoning", show=False),
+        Binding("ctrl+t", "toggle_all_reasoning", "Open or fold all reasoning", show=False),
         Binding("ctrl+f", "find", "Find words in the conversation; then n and N step", show=False),
         Binding("alt+up", "jump(-1)", "Previous message", show=False),
         Binding("alt+down", "jump(1)", "Next message", show=False),
         Binding("ctrl+y", "copy_last", "Copy the last answer", show=False),
+        Binding("ctrl+g", "edit", "Write the message in your editor", show=False),
+        Binding("ctrl+s", "search_history", "Find what you wrote before", show=False),
+        Binding("f2", "settings", "Settings", show=False),
+        Binding("f3", "machine", "What the machine is doing: processor, memory, heat, power", show=False),
+        Binding("f4", "zoom", "A result, reasoning or answer on the whole screen", show=False),
         Binding("ctrl+n", "new", "New conversation", show=False),
         Binding("ctrl+o", "question", "Go to the question that waits, and back", show=False),
         Binding("ctrl+l", "composer", "Go to the composer; from there to the conversation", show=False),
@@ -64,6 +80,13 @@ class ChatScreen(Screen[None]):
     ]
     AUTO_FOCUS = "Composer"
 
+    class AttentionWanted(Message):
+        """A question waits, or an answer is there."""
+
+        def __init__(self, reason: Reason) -> None:
+            self.reason: Reason = reason
+            super().__init__()
+
     def __init__(
         self,
         backend: Backend,
@@ -72,8 +95,10 @@ class ChatScreen(Screen[None]):
         *,
         conversation: str | None = None,
         clock: Callable[[], float] = time.monotonic,
+        edit: Callable[[str], Awaitable[str | None]],
     ) -> None:
         super().__init__()
+        self.edit_outside = edit
         self.backend = backend
         self.shelf = shelf
         self._first = conversation
@@ -83,14 +108,18 @@ class ChatScreen(Screen[None]):
         self._rules_notice = ""
         self._turns = TurnRunner(self._route)
         self._approver = CardApprover(self._questions_changed)
-        self.transcript = Transcript(paints_per_second=backend.settings.ui.frames_per_second, id="transcript")
+        self.transcript = Transcript(paints_per_second=frames_per_second(backend.settings.ui), id="transcript")
         self._topbar = TopBar(backend.workspace)
         self._search: SearchBar | None = None
+        self._tour: Tour | None = None
         self._dock = ApprovalDock(keystrokes)
         self._queue = MessageQueue()
         self._hints = Hints()
         self.branches = Branches(self)
         self._composer = Composer(InputHistory(backend.paths.root / "input_history.jsonl"))
+        self._drafts = Drafts(backend.paths.root / "drafts")
+        self._draft_of = ""
+        self._draft_is_due = False
         self._completer = Completer(
             self._composer, self._hints, backend.workspace, self._look_for_files, self.choose_file
         )
@@ -136,6 +165,8 @@ class ChatScreen(Screen[None]):
     # --- model and conversation -----------------------------------------------------------------
 
     def _begin(self) -> None:
+        if self._is_first_time():
+            self.run_worker(self.begin_tour(), group="tour")
         try:
             if self.backend.has_model():
                 self._load(self._open_and_load(self._first))
@@ -144,6 +175,14 @@ class ChatScreen(Screen[None]):
         except SmolChatError as error:
             problem = error.message
         self._no_model(problem)
+
+    def _is_first_time(self) -> bool:
+        """Tell whether the tour was never shown here; from now on it was."""
+        try:
+            os.close(open_private(str(self.backend.paths.root / "tour_shown"), os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except OSError:
+            return False
+        return True
 
     def _no_model(self, problem: str) -> None:
         from smol_chat.ui.screens.first_start import FirstStart  # late: start-up; seldom needed
@@ -173,6 +212,7 @@ class ChatScreen(Screen[None]):
             self._advance()
 
     async def _open(self, conversation_id: str | None) -> None:
+        self.keep_draft()
         self._conversation = None
         self.branches.leave()
         conversation = await self.backend.open_conversation(
@@ -185,6 +225,7 @@ class ChatScreen(Screen[None]):
         self._conversation = conversation
         await self.branches.refresh_versions()
         self._has_turns = bool(conversation.past)
+        self._show_draft(conversation.id if self._has_turns else NEW)
         self._topbar.show_sandbox(await asyncio.to_thread(self.backend.workbench().isolation))
         self.show_egress()
         for problem in self.backend.registry().problems:
@@ -336,6 +377,9 @@ class ChatScreen(Screen[None]):
             case TurnStarted():
                 self._has_turns = True
                 self.run_worker(self.branches.refresh_versions(), group="versions", exclusive=True)
+                if self._draft_of == NEW:
+                    self._drafts.save(NEW, "")
+                    self._draft_of = event.conversation
             case Decided(call_id=call_id):
                 self._approver.withdraw(call_id)
             case ToolFinished(result):
@@ -351,8 +395,7 @@ class ChatScreen(Screen[None]):
 
     def _turn_ended(self) -> None:
         self._approver.withdraw()
-        if self.backend.settings.ui.bell:
-            self.app.bell()
+        self.post_message(self.AttentionWanted("answer"))
 
     def show_egress(self) -> None:
         """Show whether tools may leave this machine, and how often they have."""
@@ -361,6 +404,7 @@ class ChatScreen(Screen[None]):
 
     async def wind_down(self) -> None:
         """End what is running in an orderly way."""
+        self.keep_draft()
         await self._turns.wind_down()
 
     def say(self, sentence: str) -> None:
@@ -381,8 +425,8 @@ class ChatScreen(Screen[None]):
         self._status.show_questions(len(requests))
         if is_another and had_focus:
             self._composer.focus()
-        if is_another and requests and self.backend.settings.ui.bell:
-            self.app.bell()
+        if is_another and requests:
+            self.post_message(self.AttentionWanted("question"))
 
     def on_approval_card_answered(self, event: ApprovalCard.Answered) -> None:
         """Pass the answer on to whoever asked."""
@@ -401,12 +445,31 @@ class ChatScreen(Screen[None]):
         """Explain the answers."""
         self.run_command_line("/help")
 
+    # --- drafts ---------------------------------------------------------------------------------
+
+    def keep_draft(self) -> None:
+        """Keep what is written and what waits to be sent, however the program may end."""
+        self._draft_is_due = False
+        if self._draft_of:
+            waiting = [*self._queue.waiting, self._composer.text]
+            self._drafts.save(self._draft_of, "\n\n".join(filter(str.strip, waiting)))
+
+    def _show_draft(self, conversation: str) -> None:
+        """Go on with what was being written in a conversation; what is written while it opens stays."""
+        draft = self._drafts.read(conversation)
+        if self._draft_of or self._composer.is_blank:
+            self._composer.write(draft)
+        self._draft_of = conversation
+
     # --- the composer ---------------------------------------------------------------------------
 
     def on_composer_written(self, event: Composer.Written) -> None:
         """Follow what is being written: the list of commands, and whether a card may take the focus."""
         self._dock.composer_empty = not event.text
         self._completer.follow(event.text)
+        if not self._draft_is_due:
+            self._draft_is_due = True
+            self.set_timer(_DRAFT_S, self.keep_draft)
 
     async def on_composer_pick(self, event: Composer.Pick) -> None:
         """Move in the list of commands, or take one of it."""
@@ -449,7 +512,10 @@ class ChatScreen(Screen[None]):
         self._advance()
 
     def on_composer_send_on(self) -> None:
-        """Send what was held after a stop."""
+        """Send what was held after a stop; during the tour go on with it."""
+        if self._tour is not None and not len(self._queue):
+            self._tour.go_on()
+            return
         self._queue.release()
         self._advance()
 
@@ -484,6 +550,8 @@ class ChatScreen(Screen[None]):
             self._completer.close()
         elif self._search is not None and self._search.is_open:
             self._search.close()
+        elif self._tour is not None and not self._turns.running:
+            self._tour.end()
         elif self.branches.leave():
             pass  # nothing is edited any more
         elif self._turns.running:
@@ -493,6 +561,57 @@ class ChatScreen(Screen[None]):
     def action_toggle_reasoning(self) -> None:
         """Open or fold the nearest reasoning."""
         self.transcript.toggle_reasoning()
+
+    def action_toggle_all_reasoning(self) -> None:
+        """Open all reasoning, or fold all of it."""
+        self.transcript.fold_all_reasoning(self.transcript.unfolds_reasoning)
+
+    async def action_edit(self) -> None:
+        """Write the message in the user's editor."""
+        text = await self.edit_outside(self._composer.text)
+        if text is not None:
+            self._composer.write(text)
+
+    def action_settings(self) -> None:
+        """Show the settings."""
+        from smol_chat.ui.extras import open_settings  # late: start-up; so are the next
+
+        open_settings(self)
+
+    async def action_machine(self) -> None:
+        """Show what the machine is doing, or no longer."""
+        from smol_chat.ui.extras import toggle_machine
+
+        await toggle_machine(self)
+
+    def action_zoom(self) -> None:
+        """Show one block on the whole screen."""
+        from smol_chat.ui.extras import zoom
+
+        zoom(self)
+
+    def on_transcript_zoom_wanted(self) -> None:
+        """Show what was clicked on the whole screen."""
+        self.action_zoom()
+
+    async def begin_tour(self) -> None:
+        """Show the tour from its beginning."""
+        from smol_chat.ui.extras import begin_tour
+
+        await self.on_tour_ended()
+        self._tour = await begin_tour(self)
+
+    async def on_tour_ended(self) -> None:
+        """Take the tour away."""
+        if self._tour is not None:
+            tour, self._tour = self._tour, None
+            await tour.remove()
+
+    def action_search_history(self) -> None:
+        """Find what was written before and take it back."""
+        from smol_chat.ui.pickers import pick_written  # late: start-up; lists are opened seldom
+
+        pick_written(self, self._composer)
 
     def action_copy_last(self) -> None:
         """Copy the last answer."""

@@ -69,6 +69,12 @@ class PickerScreen(ModalScreen[str | None]):
         &:focus { border: none; }
     }
     PickerScreen OptionList > .option-list--option { padding: 0 1; }
+    PickerScreen OptionList > .option-list--option-highlighted {
+        color: $foreground;
+        background: $panel;
+        text-style: bold;
+    }
+    PickerScreen:ansi OptionList > .option-list--option-highlighted { text-style: bold reverse; }
     PickerScreen .picker--empty { color: $text-muted; margin-top: 1; display: none; }
     PickerScreen .-none .picker--empty { display: block; }
     """

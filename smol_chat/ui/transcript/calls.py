@@ -83,6 +83,16 @@ class CallBlock(Block):
             return self._result.content
         return json.dumps({"name": self._call.name, "arguments": self._arguments()}, ensure_ascii=False, indent=2)
 
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+        return self._call.name
+
+    def full_text(self) -> str:
+        """Return the whole result, also what the model was not given; without one the call as JSON."""
+        full = self._result.full_content if self._result is not None else None
+        return full or self.copy_text()
+
     def find_text(self) -> str:
         """Return name, arguments and result."""
         arguments = [

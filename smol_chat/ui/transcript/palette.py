@@ -104,6 +104,9 @@ LOOKS = """
     Transcript > .transcript--found { color: $background; background: $secondary; }
     Transcript > .transcript--found-here { color: $background; background: $primary; text-style: bold; }
     Transcript > .transcript--hint { color: $background; background: $primary; text-style: bold; }
+    Transcript:ansi > .transcript--found { color: ansi_black; background: ansi_bright_cyan; }
+    Transcript:ansi > .transcript--found-here { color: ansi_black; background: ansi_bright_yellow; }
+    Transcript:ansi > .transcript--hint { color: ansi_black; background: ansi_bright_yellow; }
 """
 """How the styles look under any theme: only variables of the theme, no colours."""
 

@@ -80,6 +80,13 @@ class Turn:
         self._cut = False
         self._hint_block = NoticeBlock("writing a tool call…", symbol="○")
 
+    @classmethod
+    def of(cls, block: Block) -> Turn:
+        """Return a turn that shows one block and nothing else."""
+        turn = cls()
+        turn._blocks.append(block)
+        return turn
+
     @property
     def is_built(self) -> bool:
         """Whether the blocks exist."""

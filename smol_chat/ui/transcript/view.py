@@ -21,7 +21,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
-from smol_chat.ui.transcript.blocks import AnswerBlock, ReasoningBlock, UserBlock
+from smol_chat.ui.transcript.attachment import AttachmentBlock
+from smol_chat.ui.transcript.blocks import AnswerBlock, Block, ReasoningBlock, UserBlock
+from smol_chat.ui.transcript.calls import CallBlock
 from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
 from smol_chat.ui.transcript.finding import Finder, Found, Hit, ranges
 from smol_chat.ui.transcript.lines import Line
@@ -55,6 +57,7 @@ class Transcript(ScrollView, can_focus=True):
         Binding("k,alt+up", "jump(-1)", "Previous message", show=False),
         Binding("enter", "fold", "Fold or unfold; while finding: next match", show=False),
         Binding("c", "copy", "Copy", show=False),
+        Binding("z", "screen.zoom", "Show it on the whole screen; ctrl+click does too", show=False),
         Binding("e", "branch('edit')", "Edit the message and send it again", show=False),
         Binding("r", "branch('regenerate')", "Answer the message again", show=False),
         Binding("b", "branch('branch')", "Go on from here, on a branch of its own", show=False),
@@ -88,6 +91,9 @@ class Transcript(ScrollView, can_focus=True):
 
     found: var[Found] = var((0, 0, True))
     """How a search stands: number of the match that is shown, matches in all, whether all turns were looked at."""
+
+    class ZoomWanted(Message):
+        """The block under the cursor is to be shown on the whole screen."""
 
     class CopyRequested(Message):
         """The user asked for a text to be copied."""
@@ -188,6 +194,11 @@ class Transcript(ScrollView, can_focus=True):
             return next(filter(None, map(last_code, answers)), "")
         return next(answers, "")
 
+    @property
+    def unfolds_reasoning(self) -> bool:
+        """Whether reasoning, also what is still to come, is shown unfolded."""
+        return self._unfold_reasoning
+
     def toggle_reasoning(self) -> None:
         """Fold or unfold the last reasoning in view, or the nearest one before it."""
         if not self._view.rows:
@@ -205,6 +216,23 @@ class Transcript(ScrollView, can_focus=True):
         self._unfold_reasoning = not folded
         self._document.fold_reasoning(folded)
         self.flush()
+
+    def show_block(self, block: Block) -> None:
+        """Show one block alone, from its beginning."""
+        self.clear()
+        self._document.append(Turn.of(block))
+        self.following = False
+        self.flush()
+
+    def block_to_look_at(self) -> Block | None:
+        """Return the block under the cursor; without one the last in view that may have more to show."""
+        if self._cursor is not None and self.has_focus:
+            return self._document.block_at(self._cursor)
+        for row in reversed(self._view.rows):
+            block = self._document.block_at(row.place)
+            if isinstance(block, (AnswerBlock, ReasoningBlock, CallBlock, AttachmentBlock)):
+                return block
+        return None
 
     def follow_end(self) -> None:
         """Go to the end and stay there."""
@@ -512,6 +540,9 @@ class Transcript(ScrollView, can_focus=True):
         block = row.piece.block
         if isinstance(block, UserBlock) and (step := block.step_at(row.piece, event.x - MARGIN)):
             self.action_branch("earlier" if step < 0 else "later")
+        elif event.ctrl:
+            self.focus()
+            self.post_message(self.ZoomWanted())
         elif row.piece.toggles and row.line is not None and event.chain == 1 and self.text_selection is None:
             self._toggle(row.place)
         else:
