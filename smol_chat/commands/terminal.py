@@ -11,10 +11,15 @@ import termios
 from smol_chat.agent.consent import ApprovalRequest, Decision
 from smol_chat.agent.facts import leaves
 from smol_chat.agent.origin import ORIGIN_NAMES
+from smol_chat.agent.policy_file import rule_text
+from smol_chat.errors import SmolChatError
+from smol_chat.protocol.schema import typed
 from smol_chat.sanitise import visible
 from smol_chat.tools.spec import Effect
 
 UNATTENDED = "Nobody was there to be asked, so the call was refused."
+
+_COUNTS = frozenset("23456789")
 
 _EFFECTS = {
     Effect.PURE: "computes only",
@@ -109,9 +114,6 @@ def _read_line(descriptor: int, woken: int) -> str | None:
     return data.decode("utf-8", "replace").strip() if data else None
 
 
-_QUESTION = "Allow? [y] once  [s] for this conversation  [n] no: "
-
-
 class TerminalApprover:
     """Ask about one call after the other; only a letter followed by Enter is an answer."""
 
@@ -124,24 +126,77 @@ class TerminalApprover:
 
     async def decide(self, request: ApprovalRequest) -> Decision:
         """Show the call and return what the person decided."""
-        question = "Allow? [y] once  [n] no: " if request.once_only else _QUESTION
         async with self._one_at_a_time:
             self._terminal.write(card(request))
             while True:
-                answer = await self._terminal.ask(question)
-                match (answer or "").lower():
-                    case "y" | "yes":
-                        return request.allow()
-                    case "s" | "session" if not request.once_only:
-                        return request.allow("session")
+                answer = await self._terminal.ask(_question(request))
+                if answer is None:
+                    self._terminal.write("\n")
+                    return Decision(allowed=False)
+                match answer.lower():
                     case "n" | "no":
                         reason = await self._terminal.ask("Why? The model reads it (Enter: no reason): ")
                         return Decision(allowed=False, reason=visible(reason or "", keep_newlines=False))
-                    case "" if answer is None:
-                        self._terminal.write("\n")
-                        return Decision(allowed=False)
-                    case _:
-                        self._terminal.write(f"Type y{' or n' if request.once_only else ', s or n'}, then Enter.\n")
+                    case "e" | "edit":
+                        request = await self._edited(request)
+                    case "x" | "explain":
+                        self._terminal.write(await _claim(request))
+                    case letter:
+                        if (decision := await self._allowed(request, letter)) is not None:
+                            return decision
+
+    async def _allowed(self, request: ApprovalRequest, letter: str) -> Decision | None:
+        """Return the decision to allow that a letter stands for; None where it stands for none, or is taken back."""
+        match letter:
+            case "y" | "yes":
+                return request.allow()
+            case "s" | "session" if not request.once_only:
+                return request.allow("session")
+            case "p" if request.pattern is not None:
+                return request.allow("pattern")
+            case "a" if not request.once_only:
+                self._terminal.write(f"{_line(rule_text(request.lasting).replace(chr(10), ', '))}\n")
+                again = await self._terminal.ask("Write this rule into policy.toml? Type a again: ")
+                return request.allow("always") if (again or "").lower() == "a" else None
+            case count if count in _COUNTS and not request.once_only:
+                return request.allow("next", count=int(count))
+            case _:
+                letters = "y or n" if request.once_only else "y, s or n"
+                self._terminal.write(f"Type {letters}, or another letter in brackets, then Enter.\n")
+                return None
+
+    async def _edited(self, request: ApprovalRequest) -> ApprovalRequest:
+        """Ask for other arguments until the person is done; return the question about them, shown like the first."""
+        arguments = dict(request.call.arguments)
+        while name := await self._terminal.ask("Argument to change (Enter: done): "):
+            value = await self._terminal.ask(f"New value of {_line(name)} (Enter: leave it out): ")
+            if value:
+                arguments |= typed(request.schema, {name: value})
+            else:
+                arguments.pop(name, None)
+        try:
+            revised = await request.inquiry.revised(arguments)
+        except SmolChatError as error:
+            self._terminal.write(f"{_line(error.message)}\n")
+            return request
+        self._terminal.write(card(revised))
+        return revised
+
+
+def _question(request: ApprovalRequest) -> str:
+    lasting = ["[s] for this conversation", "[a] always", "[2-9] next few"]
+    offers = ["[y] once", *([] if request.once_only else lasting), "[e] edit", "[x] explain", "[n] no"]
+    covers = f"[p] {_line(request.pattern.covers)}\n" if request.pattern is not None else ""
+    return f"{covers}Allow? {'  '.join(offers)}: "
+
+
+async def _claim(request: ApprovalRequest) -> str:
+    try:
+        claim = await request.inquiry.explanation()
+    except SmolChatError as error:
+        return f"{_line(error.message)}\n"
+    lines = [f"  │ {line}" for line in visible(claim).split("\n")]
+    return "\n".join(["The model says (its own claim):", *lines, ""])
 
 
 def card(request: ApprovalRequest) -> str:
@@ -149,6 +204,8 @@ def card(request: ApprovalRequest) -> str:
     call, preview = request.call, request.preview
     count = f" ({request.position} of {request.batch})" if request.batch > 1 else ""
     lines = [f"\n{_line(call.name)}{count}: {_EFFECTS[request.effect]}", f"  {_line(preview.summary)}"]
+    if request.changed:
+        lines.append("  You allowed this already, but what it would do has changed since.")
     lines += [f"  {_line(name)} = {_line(_as_json(value))}" for name, value in call.arguments.items()]
     lines += [f"  {_line(line)}" for line in _drawn(request)]
     for text in filter(None, (preview.body, preview.changes)):

@@ -10,9 +10,11 @@ from dataclasses import replace
 import pytest
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
+from smol_chat.agent.policy import Pattern, Rule
 from smol_chat.commands.terminal import NobodyToAsk, Terminal, TerminalApprover, card
 from smol_chat.messages import JsonObject, ToolCall
 from smol_chat.tools.spec import Effect, Preview
+from support.scripted_inquiry import ScriptedInquiry, asked_back
 
 ONCE, SESSION, NO = "[y] once", "[s] for this conversation", "[n] no: "
 
@@ -81,7 +83,7 @@ async def test_a_denial_may_say_why(person: Person) -> None:
     assert await asking == Decision(False, reason="wrong folder")
 
 
-@pytest.mark.parametrize("typed", ["\n", "maybe\n", "yy\n", "1\n"])
+@pytest.mark.parametrize("typed", ["\n", "maybe\n", "yy\n", "1\n", "p\n"])
 async def test_anything_else_is_no_answer(person: Person, typed: str) -> None:
     asking = asyncio.create_task(TerminalApprover(person.terminal).decide(request()))
     await person.sees(NO)
@@ -95,11 +97,73 @@ async def test_anything_else_is_no_answer(person: Person, typed: str) -> None:
 
 async def test_a_call_that_is_asked_about_each_time_is_not_allowed_for_the_conversation(person: Person) -> None:
     asking = asyncio.create_task(TerminalApprover(person.terminal).decide(replace(request(), once_only=True)))
-    await person.sees("Allow? [y] once  [n] no: ")
+    await person.sees("Allow? [y] once  [e] edit  [x] explain  [n] no: ")
     person.types("s\n")
     await person.sees("Type y or n")
     person.types("y\n")
     assert await asking == replace(request(), once_only=True).allow()
+
+
+async def test_a_digit_allows_so_many_calls(person: Person) -> None:
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(request()))
+    await person.sees(NO)
+    person.types("4\n")
+    assert await asking == request().allow("next", count=4)
+
+
+async def test_a_pattern_says_what_it_covers(person: Person) -> None:
+    pattern = Pattern(Rule("allow", "write_file", path="notes/"), "everything in the folder notes/")
+    asked = replace(request(), pattern=pattern)
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(asked))
+    await person.sees("[p] everything in the folder notes/")
+    await person.sees(NO)
+    person.types("p\n")
+    assert await asking == asked.allow("pattern")
+
+
+async def test_always_shows_the_rule_and_is_asked_twice(person: Person) -> None:
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(request()))
+    await person.sees(NO)
+    person.types("a\n")
+    await person.sees('tool = "write_file"')
+    await person.sees("Type a again: ")
+    person.types("\n")
+    await person.sees(NO)
+    person.types("a\n")
+    await person.sees("Type a again: ")
+    person.types("a\n")
+    assert await asking == request().allow("always")
+
+
+async def test_arguments_are_edited_and_shown_again_before_they_are_allowed(person: Person) -> None:
+    inquiry = ScriptedInquiry()
+    schema: JsonObject = {"type": "object", "properties": {"path": {"type": "string"}, "lines": {"type": "integer"}}}
+    asked = asked_back(replace(request(), schema=schema), inquiry)
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(asked))
+    await person.sees(NO)
+    for typed, asks in (("e", "done): "), ("lines", "out): "), ("3", "done): "), ("path", "out): "), ("", "done): ")):
+        person.types(f"{typed}\n")
+        await person.sees(asks)
+    person.types("\n")
+    await person.sees("As edited")
+    await person.sees(NO)
+    person.types("y\n")
+    assert await asking == inquiry.revisions[0].allow()
+    assert inquiry.asked == [{"lines": 3}]
+
+
+async def test_the_models_reason_is_harmless_and_marked_as_its_own(person: Person) -> None:
+    asked = asked_back(request(), ScriptedInquiry(reason="You \x1b[2J asked."))
+    asking = asyncio.create_task(TerminalApprover(person.terminal).decide(asked))
+    await person.sees(NO)
+    person.types("x\n")
+    await person.sees("The model says (its own claim):")
+    await person.sees("You ␛[2J asked.")
+    await person.sees(NO)
+    person.types("n\n")
+    await person.sees("no reason): ")
+    person.types("\n")
+    assert await asking == Decision(False)
 
 
 async def test_what_was_typed_before_the_question_does_not_answer_it(person: Person) -> None:

@@ -55,6 +55,7 @@ _SETTLING = "… any other key takes it back"
 _WHY = "the model reads your reason"
 _EDITING = "ctrl+s shows what the edited call would do, Esc leaves it as it was; nothing runs yet"
 _WORKING = "working out what the edited call would do…"
+_CLAIM_BELOW = "what the model says stands at the end: ↓ PgDn End"
 _ASKING = "asking the model why…"
 _HOW_MANY = "how many calls of this tool, this one included? 2 to 9"
 
@@ -435,7 +436,10 @@ class ApprovalCard(Vertical, can_focus=True):
         self._say("")
         if request is self.request:
             self._show_body(anew=False)
-            self._body.scroll_end(animate=False)
+            if self.calls.is_read(request):
+                self._body.scroll_end(animate=False)
+            else:  # jumping there would count as having read what stands before it
+                self._say(_CLAIM_BELOW)
 
     # --- the note -------------------------------------------------------------------------------
 
