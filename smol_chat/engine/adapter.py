@@ -9,8 +9,10 @@ from smol_chat.engine.gguf_header import DamagedError, read_header
 from smol_chat.errors import ModelFileError
 
 
-def check_adapter_file(path: Path) -> None:
-    """Check that a file looks like a whole GGUF adapter.
+def read_adapter_file(path: Path) -> str:
+    """Check that a file looks like a whole GGUF adapter, and return the chat template it was trained with.
+
+    Empty where it brings none: then the model's own is meant.
 
     Raises:
         ModelFileError: it does not; the sentence says what to do.
@@ -31,3 +33,4 @@ def check_adapter_file(path: Path) -> None:
         raise ModelFileError(f"{str(path)!r} is a GGUF file, but no adapter. Name a LoRA adapter in model.adapter.")
     if header.end > size:
         raise ModelFileError(f"The adapter {str(path)!r} is incomplete. Get it again.")
+    return header.text("tokenizer.chat_template")

@@ -66,13 +66,19 @@ class PromptTooLongError(Exception):
 class PromptBuilder:
     """Render and tokenise, remembering the last rounds."""
 
-    def __init__(self, model: Llama) -> None:
+    def __init__(self, model: Llama, template: str = "") -> None:
+        """Prepare for a model.
+
+        Args:
+            model: the loaded model.
+            template: the chat template to use; empty: those the model brings.
+        """
         self._vocabulary = model.vocabulary
         self._context_size = model.context_size
         self._goes_back = model.is_recurrent
         self._beginning: tuple[str, list[int]] = "", []
         self._rounds: deque[_Round] = deque(maxlen=REMEMBERED_ROUNDS)
-        source, for_tools = model.template(), model.template("tool_use")
+        source, for_tools = (template, None) if template else (model.template(), model.template("tool_use"))
         sources = [text for text in (source, for_tools) if text] or [CHATML]
         self._special = SpecialText(
             self._vocabulary.control, [tag for tag in self._vocabulary.tags if any(tag in text for text in sources)]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from smol_chat.engine import wire
-from smol_chat.engine.adapter import check_adapter_file
+from smol_chat.engine.adapter import read_adapter_file
 from smol_chat.engine.probe import plan_load
 from smol_chat.errors import ContextOverflowError, EngineError, SmolChatError
 from smol_chat.messages import JsonObject, JsonValue
@@ -123,8 +123,7 @@ class Worker:
         options = LoadOptions(plan.context_size, plan.threads, plan.ubatch, plan.gpu_layers, plan.kv_type, plan.repack)
         self._abort = AbortFlag()
         model = self._model = Llama(path, options, LogTail(), self._abort)
-        self._prompts = PromptBuilder(model)
-        _adapt(model, job)
+        self._prompts = PromptBuilder(model, _adapt(model, job))
         self._cache = _cache(model, path, options, job)
         self._grammars = CallGrammars(model, self._prompts.call_form)
         self._send(
@@ -237,10 +236,14 @@ def _cache(model: Llama, path: Path, options: LoadOptions, job: JsonObject) -> T
     return TurnCache(model, Snapshots(Path(folder), fingerprint(files, parts)))
 
 
-def _adapt(model: Llama, job: JsonObject) -> None:
-    if adapter := wire.text(job, "adapter"):
-        check_adapter_file(Path(adapter))
-        model.adapt(Path(adapter), wire.real(job, "adapter_scale"))
+def _adapt(model: Llama, job: JsonObject) -> str:
+    """Add the adapter, where there is one, and return the chat template it brings; empty where it brings none."""
+    adapter = wire.text(job, "adapter")
+    if not adapter:
+        return ""
+    template = read_adapter_file(Path(adapter))
+    model.adapt(Path(adapter), wire.real(job, "adapter_scale"))
+    return template
 
 
 def _where(plan: Plan, layers: int) -> str:

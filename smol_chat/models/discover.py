@@ -212,10 +212,14 @@ def _parts(file: Path) -> tuple[list[Path], int]:
 
 
 def _bundled(package: str) -> Iterator[InstalledModel]:
+    yield from _whole(bundled_files(package), "bundled")
+
+
+def bundled_files(package: str = BUNDLED_PACKAGE) -> list[Path]:
+    """Return the model files a Python package carries; none where it is not installed."""
     spec = find_spec(package)
     folders = [Path(folder) for folder in (spec.submodule_search_locations or ())] if spec else []
-    for folder in folders:
-        yield from _whole(sorted(folder.glob("*.gguf")), "bundled")
+    return [file for folder in folders for file in sorted(folder.glob("*.gguf"))]
 
 
 def _each_once(models: list[InstalledModel]) -> list[InstalledModel]:
