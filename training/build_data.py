@@ -10,6 +10,16 @@ from pathlib import Path
 from checks import Checker
 from sheets import Writer
 
+from smol_chat.evaluation.sources import open_suite
+
+KEPT_APART = "smol200"
+"""The suite on board that a model is worked on with; the other one is not even read here."""
+
+
+def evaluation_requests() -> list[str]:
+    """Return the requests of the suite from which the training data is kept apart."""
+    return [example.request for example in open_suite(KEPT_APART).examples]
+
 
 def main() -> None:
     """Write the sheets and the counts."""
@@ -19,7 +29,7 @@ def main() -> None:
     parser.add_argument("--split", choices=("train", "dev"), default="train")
     parser.add_argument("--out", type=Path, default=Path("build/train.jsonl"))
     options = parser.parse_args()
-    writer, checker = Writer(options.seed, options.split), Checker()
+    writer, checker = Writer(options.seed, options.split), Checker(evaluation_requests())
     counts: Counter[str] = Counter()
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("w", encoding="utf-8") as file:

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 Matrix = NDArray[np.float32]
 
 ROTATED = {"llama": ("attn_q", "attn_k")}
-"""Architectures whose GGUF files hold the rows of these weights in another order than PyTorch: rotary halves interleaved."""
+"""Architectures whose GGUF files hold the rows of these weights in another order: rotary halves take turns."""
 
 _NAME = re.compile(r"(?:base_model\.model\.)?(.+)\.lora_([AB])(?:\.default)?\.weight")
 
@@ -50,7 +50,7 @@ def convert(adapter: Path, base: Path, out: Path, *, template: str = "") -> int:
 
     writer = GGUFWriter(out, architecture)
     writer.add_string("general.type", "adapter")
-    writer.add_string("general.name", "smol-chat tools for SmolLM2-135M-Instruct" if architecture == "llama" else out.stem)
+    writer.add_string("general.name", out.stem)
     writer.add_string("general.license", "apache-2.0")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(config["lora_alpha"]))

@@ -16,8 +16,8 @@ REQUESTS = Path(__file__).parent / "requests"
 
 TOOLS = (
     "calculate", "create_calendar_event", "database_query", "execute_python", "get_current_datetime", "get_weather",
-    "get_webpage", "http_request", "list_directory", "read_file", "send_email", "shell_command", "translate", "web_search",
-    "write_file",
+    "get_webpage", "http_request", "list_directory", "read_file", "send_email", "shell_command", "translate",
+    "web_search", "write_file",
 )  # fmt: skip
 SCENARIO_FILES = ("parallel", "sequential", "errors", "reasoning")
 

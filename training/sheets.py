@@ -42,7 +42,18 @@ _OPENERS = ("hey, ", "hi, ", "hello! ", "ok, ", "quick question: ", "one more th
 _CONTEXTS = ("I'm planning my week. ", "I'm in a meeting. ", "My boss wants to know. ", "It's for a friend. ", "I just woke up. ",
              "I have to leave soon. ", "We are packing. ", "It's for school. ", "I'm curious. ", "My phone is dead. ",
              "I forgot my glasses. ", "Let's try something. ", "I'm new here. ")  # fmt: skip
-_CLOSERS = (" please", ", please", ", thanks", " thanks", " asap", " - thank you", ", quickly", " for me", " now", ", it's urgent")
+_CLOSERS = (
+    " please",
+    ", please",
+    ", thanks",
+    " thanks",
+    " asap",
+    " - thank you",
+    ", quickly",
+    " for me",
+    " now",
+    ", it's urgent",
+)
 _LOWERED = ("place", "zcity", "lang", "name", "topic", "product", "company", "event", "subject", "phrase", "message")
 _KEPT_AS_TYPED = ("sql", "code", "json", "cmd", "url", "dt", "expr", "isodate", "zone", "ticker", "code_id", "method")
 
@@ -96,10 +107,16 @@ class Writer:
             names = rng.sample(names, rng.randint(3, 8))
             if style == "strange":
                 foreign = rng.sample(self._foreign, rng.randint(1, 4))
-                renamed = {n: rng.choice(known) for n in names if (known := [a for a in self._aliases if a.tool == n]) and rng.random() < 0.6}
+                renamed = {
+                    n: rng.choice(known)
+                    for n in names
+                    if (known := [a for a in self._aliases if a.tool == n]) and rng.random() < 0.6
+                }
             elif rng.random() < 0.6:
                 names.sort()
-        shown = {name: _renamed(self._ours[name], renamed[name]) if name in renamed else self._ours[name] for name in names}
+        shown = {
+            name: _renamed(self._ours[name], renamed[name]) if name in renamed else self._ours[name] for name in names
+        }
         shown |= {tool.name: _foreign_schema(tool) for tool in foreign}
         order = list(shown)
         if style == "strange":
@@ -134,7 +151,9 @@ class Writer:
     def _written(self, plan: Plan, context: _Context) -> Conversation:
         rng = self._rng
         slots = Slots(rng, self._split)
-        kept = any(slot.partition(".")[0].rstrip("0123456789") in _KEPT_AS_TYPED for slot in _SLOT.findall(plan.request))
+        kept = any(
+            slot.partition(".")[0].rstrip("0123456789") in _KEPT_AS_TYPED for slot in _SLOT.findall(plan.request)
+        )
         lower = not kept and rng.random() < 0.14
         fill = _Filler(slots, lower)
         request = self._framed(plan.request, fill, lower, plain=plan.scenario in ("no_call", "missing"))
@@ -185,14 +204,20 @@ class Writer:
         text = opened + text
         if text.endswith("?") and rng.random() < 0.25:
             text = text[:-1].rstrip()
-        if opened in ("can you ", "could you ", "could you please ", "would you ") and not ends_in_slot and text[-1] != "?":
+        if (
+            opened in ("can you ", "could you ", "could you please ", "would you ")
+            and not ends_in_slot
+            and text[-1] != "?"
+        ):
             text += rng.choice(["?", ""])
         elif not ends_in_slot and text[-1] not in "?.!:" and rng.random() < 0.2:
             text += rng.choice(_CLOSERS)
         elif not ends_in_slot and text[-1].isalnum() and rng.random() < 0.2:
             text += rng.choice([".", "!", "."])
         if lower:
-            text = "".join(part if number % 2 else part.lower() for number, part in enumerate(re.split(r"(\{[^}]*\})", text)))
+            text = "".join(
+                part if number % 2 else part.lower() for number, part in enumerate(re.split(r"(\{[^}]*\})", text))
+            )
         elif text[0].islower() and rng.random() < 0.5:
             text = text[0].upper() + text[1:]
         return fill(text)
@@ -301,7 +326,9 @@ def _foreign_schema(tool: ForeignTool) -> ToolSchema:
 
 def _mistyped(rng: random.Random, template: str) -> str:
     """Make one typing mistake in a long word that is no slot."""
-    places = [m for m in re.finditer(r"(?<![{\w./])[a-z]{5,}(?![}\w./=(])", template) if not _inside_slot(template, m.start())]
+    places = [
+        m for m in re.finditer(r"(?<![{\w./])[a-z]{5,}(?![}\w./=(])", template) if not _inside_slot(template, m.start())
+    ]
     if not places:
         return template
     word = rng.choice(places)

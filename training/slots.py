@@ -104,7 +104,9 @@ SIGNS = "aries|taurus|gemini|cancer|leo|virgo|libra|scorpio|sagittarius|capricor
 TABLES = """customers|orders|products|employees|users|invoices|books|students|books_loans|payments|events|tickets|songs|members
 suppliers|courses|articles|reviews|vehicles|flights|patients|tasks|sensors|readings|cities"""
 COLUMNS = "name|city|country|status|category|department|author|email|type|region|owner|color|language|level"
-NUMERIC_COLUMNS = "price|salary|age|quantity|amount|total|score|weight|rating|year|stock|height|duration|points|temperature"
+NUMERIC_COLUMNS = (
+    "price|salary|age|quantity|amount|total|score|weight|rating|year|stock|height|duration|points|temperature"
+)
 WORDS = """water|window|freedom|butterfly|library|mountain|spoon|winter|bridge|garden|thunder|lantern|blanket|pepper|engine|harbour
 candle|horizon|pocket|ladder|island|whisper|anchor|basket|feather|hammer|jacket|kettle|meadow|needle|orchard|pillow|quarry|ribbon
 saddle|teapot|umbrella|velvet|wagon|yellow|budget|deadline|port|timeout|password|licence|address|warning|total|owner"""
@@ -119,7 +121,9 @@ invoices|config|work|papers|models|videos|archive|recipes"""
 HOSTS = """example.org|example.com|news.example.net|blog.example.org|wiki.example.org|docs.python.org|en.wikipedia.org|api.example.com
 httpbin.org|api.github.com|weather.example.net|shop.example.com|lwn.net|arxiv.org|intranet.local:8080|localhost:3000|127.0.0.1:5000
 status.example.io|data.example.eu|api.open-meteo.com|jsonplaceholder.typicode.com|myserver.lan|photos.example.ch|www.bbc.com"""
-DOMAINS = "example.org|example.com|mail.example.net|firm.test|uni.example.edu|web.example.de|post.example|team.example.io"
+DOMAINS = (
+    "example.org|example.com|mail.example.net|firm.test|uni.example.edu|web.example.de|post.example|team.example.io"
+)
 COMMANDS = """ls -la|ls|pwd|df -h|free -m|uptime|whoami|uname -a|date|git status|git log --oneline|git diff|git branch -a|ps aux
 top -b -n 1|env|hostname|id|du -sh .|cat /etc/os-release|lscpu|nproc|pip list|python3 --version|make test|make build|npm test
 cargo build|pytest -q|docker ps|ip addr|lsblk|mount|history|tree|wc -l *.py|grep -r TODO .|find . -name '*.log'|tar tf backup.tar
@@ -362,7 +366,9 @@ def _word(rng: random.Random, split: Split) -> str:
 
 def _email(rng: random.Random, split: Split) -> str:
     first = _name(rng, split).lower().replace(" ", ".")
-    local = rng.choice([first, f"{first}.{made_up(rng)}", f"{first[0]}.{made_up(rng)}", rng.choice(["info", "office", "hello"])])
+    local = rng.choice(
+        [first, f"{first}.{made_up(rng)}", f"{first[0]}.{made_up(rng)}", rng.choice(["info", "office", "hello"])]
+    )
     return f"{local}@{pick(rng, _entries(DOMAINS), split) if rng.random() < 0.6 else made_up(rng) + rng.choice(['.com', '.org', '.net'])}"
 
 
@@ -383,7 +389,11 @@ def _dir(rng: random.Random, split: Split) -> str:
 
 
 def _url(rng: random.Random, split: Split) -> str:
-    host = pick(rng, _entries(HOSTS), split) if rng.random() < 0.75 else f"{made_up(rng)}.{rng.choice(['com', 'org', 'io', 'dev'])}"
+    host = (
+        pick(rng, _entries(HOSTS), split)
+        if rng.random() < 0.75
+        else f"{made_up(rng)}.{rng.choice(['com', 'org', 'io', 'dev'])}"
+    )
     path = rng.choice(["", "/", f"/{made_up(rng)}", f"/{_word(rng, split)}/{rng.randint(1, 999)}", "/news", "/health", "/status",
                        f"/api/{_word(rng, split)}s", f"/v1/{made_up(rng)}", f"/{_word(rng, split)}.html", "/about", "/index.html"])  # fmt: skip
     return f"{rng.choice(['https', 'https', 'http'])}://{host}{path}"
@@ -410,7 +420,11 @@ def _phrase(rng: random.Random, split: Split) -> str:
 
 
 def _fact(rng: random.Random, split: Split) -> str:
-    return f"{pick(rng, _entries(FACTS), split)}, says {_name(rng, split)}." if rng.random() < 0.3 else pick(rng, _entries(FACTS), split) + "."
+    return (
+        f"{pick(rng, _entries(FACTS), split)}, says {_name(rng, split)}."
+        if rng.random() < 0.3
+        else pick(rng, _entries(FACTS), split) + "."
+    )
 
 
 def _foreign(rng: random.Random, _split: Split) -> str:
@@ -419,7 +433,11 @@ def _foreign(rng: random.Random, _split: Split) -> str:
 
 
 def _title(rng: random.Random, split: Split) -> str:
-    return rng.choice(["All about {}", "A guide to {}", "{} today", "News: {}", "{} explained"]).format(_word(rng, split)).capitalize()
+    return (
+        rng.choice(["All about {}", "A guide to {}", "{} today", "News: {}", "{} explained"])
+        .format(_word(rng, split))
+        .capitalize()
+    )
 
 
 def _int(rng: random.Random, _split: Split) -> str:
@@ -427,7 +445,11 @@ def _int(rng: random.Random, _split: Split) -> str:
 
 
 def _big(rng: random.Random, _split: Split) -> str:
-    return str(rng.choice([rng.randint(100, 999), rng.randint(1000, 9999), rng.randint(10_000, 99_999), rng.randint(1, 90) * 100]))
+    return str(
+        rng.choice(
+            [rng.randint(100, 999), rng.randint(1000, 9999), rng.randint(10_000, 99_999), rng.randint(1, 90) * 100]
+        )
+    )
 
 
 def _dec(rng: random.Random, _split: Split) -> str:
@@ -485,7 +507,9 @@ def _date_and_time(rng: random.Random) -> tuple[str, str]:
         hours=rng.randint(7, 21), minutes=rng.choice([0, 0, 0, 15, 30, 45])
     )
     hour = when.hour % 12 or 12
-    twelve = f"{hour}{f':{when.minute:02}' if when.minute else ''}{rng.choice(['', ' '])}{'am' if when.hour < 12 else 'pm'}"
+    twelve = (
+        f"{hour}{f':{when.minute:02}' if when.minute else ''}{rng.choice(['', ' '])}{'am' if when.hour < 12 else 'pm'}"
+    )
     clock = rng.choice([f"{when:%H:%M}", f"{when:%H:%M}", twelve])
     day = rng.choice([f"{when:%Y-%m-%d}", f"{when:%Y-%m-%d}", f"{when.day} {when:%B %Y}", f"{when:%B} {when.day}, {when.year}",
                       f"{when.day}.{when.month}.{when.year}"])  # fmt: skip

@@ -29,16 +29,16 @@ class Answered:
     labels: list[int]
 
 
-def template(path: Path = TEMPLATE) -> ChatTemplate:
-    """Return the chat template the bundled model is used with."""
-    return ChatTemplate(path.read_text(encoding="utf-8"), SpecialText(CONTROL))
+def template(source: str = "") -> ChatTemplate:
+    """Compile a chat template; without one, that of the bundled model's adapter."""
+    return ChatTemplate(source or TEMPLATE.read_text(encoding="utf-8"), SpecialText(CONTROL))
 
 
 def prefix_text(chat: ChatTemplate, system: str, tools: Sequence[JsonObject]) -> str:
     """Return what every prompt with this system prompt and these tools begins with."""
-    return _common(*(_prompt(chat, system, tools, [{"role": "user", "content": text}]) for text in ("A", "1"))).partition(
-        "<|im_start|>user"
-    )[0]
+    return _common(
+        *(_prompt(chat, system, tools, [{"role": "user", "content": text}]) for text in ("A", "1"))
+    ).partition("<|im_start|>user")[0]
 
 
 def answered(

@@ -13,12 +13,20 @@ from typing import Any
 import tokens
 import torch
 from datasets import Dataset
+from gguf_lora import convert
 from peft import LoraConfig, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from shared_prefix import NAME as SHARED_PREFIX
 from shared_prefix import Layout
 from tokenizers import pre_tokenizers
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedTokenizerBase, TrainerCallback
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedTokenizerBase,
+    TrainerCallback,
+    TrainerState,
+)
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig, SFTTrainer
 
@@ -49,8 +57,12 @@ class SheetTrainer(SFTTrainer):
     """TRL's trainer, with the loss of one sheet: answers only, each conversation as if it were alone."""
 
     def compute_loss(
-        self, model: torch.nn.Module, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: object = None,
+    ) -> torch.Tensor | tuple[torch.Tensor, dict[str, object]]:
         """Return the mean loss over the answers' tokens; the head is applied to those only."""
         labels = inputs.pop("labels")
         causal = self.accelerator.unwrap_model(model).get_base_model()
@@ -73,8 +85,7 @@ class SheetCollator:
         """Return the model's inputs and the labels."""
         if self._shared:
             (sheet,) = sheets
-            lengths = [len(ids) for ids in sheet["ids"]]
-            layout = Layout.of(len(sheet["prefix"]), lengths)
+            layout = Layout(len(sheet["prefix"]), tuple(map(len, sheet["ids"])))
             ids = [*sheet["prefix"], *(token for part in sheet["ids"] for token in part)]
             labels = [tokens.IGNORED] * len(sheet["prefix"])
             for part in sheet["labels"]:
@@ -82,7 +93,7 @@ class SheetCollator:
             return {
                 "input_ids": torch.tensor([ids]),
                 "labels": torch.tensor([labels]),
-                "position_ids": layout.positions(lengths)[None],
+                "position_ids": layout.positions()[None],
                 "layout": layout,
             }
         rows = [(sheet["prefix"] + ids, [tokens.IGNORED] * len(sheet["prefix"]) + labels)
@@ -121,9 +132,14 @@ def with_adapter(model: torch.nn.Module, recipe: Recipe) -> torch.nn.Module:
     return adapted
 
 
+def template_text(recipe: Recipe) -> str:
+    """Return the chat template to train with."""
+    return (Path(recipe.chat_template) if recipe.chat_template else tokens.TEMPLATE).read_text(encoding="utf-8")
+
+
 def read_sheets(file: Path, recipe: Recipe, tokenizer: PreTrainedTokenizerBase, limit: int | None = None) -> Dataset:
     """Tokenise the sheets of a file."""
-    chat = tokens.template(Path(recipe.chat_template)) if recipe.chat_template else tokens.template()
+    chat = tokens.template(template_text(recipe))
 
     def tokenize(text: str) -> list[int]:
         return list(tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -154,13 +170,17 @@ class Log(TrainerCallback):
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **_rest: Any) -> None:
+    def on_log(
+        self, args: object, state: TrainerState, control: object, logs: dict[str, float] | None = None, **_rest: object
+    ) -> None:
         """Append what was logged."""
         with self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
 
-def train(recipe: Recipe, data: Path, out: Path, *, limit: int | None = None, max_steps: int = -1, start: Path | None = None) -> Path:
+def train(
+    recipe: Recipe, data: Path, out: Path, *, limit: int | None = None, max_steps: int = -1, start: Path | None = None
+) -> Path:
     """Train and return the folder of the adapter; goes on from the last checkpoint in `out`.
 
     Args:
@@ -241,10 +261,21 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="sheets to take")
     parser.add_argument("--steps", type=int, default=-1, help="steps to take instead of whole epochs")
     parser.add_argument("--start", type=Path, help="adapter folder to go on from")
+    parser.add_argument("--gguf", type=Path, help="file to write the adapter to, for a base in GGUF form")
     options = parser.parse_args()
-    train(
-        read_recipe(options.recipe), options.data, options.out, limit=options.limit, max_steps=options.steps, start=options.start
+    recipe = read_recipe(options.recipe)
+    if options.gguf and not recipe.gguf_file:
+        parser.error("--gguf is for a base in GGUF form: of another, llama.cpp's own converter makes the file")
+    adapter = train(
+        recipe,
+        options.data,
+        options.out,
+        limit=options.limit,
+        max_steps=options.steps,
+        start=options.start,
     )
+    if options.gguf:
+        convert(adapter, Path(recipe.base) / recipe.gguf_file, options.gguf, template=template_text(recipe))
 
 
 if __name__ == "__main__":

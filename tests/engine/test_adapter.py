@@ -21,13 +21,17 @@ SYSTEM = SystemMessage("You are a careful assistant who answers in few words and
 MakeEngine = Callable[..., LocalEngine]
 
 
-def write_adapter(path: Path, *, seed: int = 5, rows: int = 64, architecture: str = "qwen35") -> Path:
+def write_adapter(
+    path: Path, *, seed: int = 5, rows: int = 64, architecture: str = "qwen35", template: str = ""
+) -> Path:
     """Write a random LoRA adapter for the output of the hybrid model's attention."""
     random = np.random.default_rng(seed)
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", 8.0)
+    if template:
+        writer.add_chat_template(template)
     for name, shape in (("lora_a", (4, 64)), ("lora_b", (rows, 4))):
         writer.add_tensor(f"blk.3.attn_output.weight.{name}", random.standard_normal(shape).astype(np.float32))
     writer.write_header_to_file()
@@ -86,3 +90,17 @@ async def test_what_is_no_adapter_of_this_model_is_refused(
     ):
         with pytest.raises(ModelFileError, match=words):
             await engine(str(path)).start()
+
+
+async def test_the_chat_template_it_brings_is_used_instead_of_the_models(engine: MakeEngine, tmp_path: Path) -> None:
+    template = "{% for message in messages %}{{ message.content }}{% endfor %}"
+    counts = [
+        await made.count_prompt(ask(SYSTEM, "Hello.", max_tokens=1))
+        for made in (engine(), engine(str(write_adapter(tmp_path / "a.gguf", template=template))))
+    ]
+    infos = [
+        await engine(str(write_adapter(tmp_path / f"{name}.gguf", template=text))).start()
+        for name, text in (("b", ""), ("c", template))
+    ]
+    assert counts[0] is not None and counts[1] is not None and counts[1] < counts[0]
+    assert [info.template_has_tools for info in infos] == [True, False]
