@@ -95,21 +95,27 @@ class Library:
         self._length += len(squashed)
 
     def near(
-        self, strong: Sequence[str], plain: Sequence[str], numbers: Sequence[str], pieces: Sequence[str]
+        self,
+        strong: Sequence[str],
+        plain: Sequence[str],
+        numbers: Sequence[str],
+        pieces: Sequence[str],
+        *,
+        enough: int,
     ) -> list[Source]:
         """Return the texts that can have something in common with an argument.
 
         Args:
             strong: words of which one is enough, such as those of an address.
-            plain: words of which three are enough, or all where there are fewer; one less in what is trusted, so that
-                it is never overlooked whose words they are.
+            plain: words of which some are enough; one less in what is trusted, so that it is never overlooked whose
+                words they are.
             numbers: digits of numbers.
             pieces: what may stand in a text in pieces, or backwards.
+            enough: how many plain words are.
         """
         found = {number for word in strong for number in self._by_word.get(word, ())}
         found.update(number for digits in numbers for number in self._by_number.get(digits, ()))
         shared = Counter(number for word in plain for number in self._by_word.get(word, ()))
-        enough = min(3, len(plain))
         for number, count in shared.items():
             if count >= enough or (count >= enough - 1 and self._sources[number].origin not in UNTRUSTED):
                 found.add(number)

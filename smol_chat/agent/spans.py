@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,12 @@ ENOUGH = 3.0
 
 _SHORT = 6
 """Words up to which an argument is looked at as a whole."""
+_FEW = 2.0
+"""Weight that is enough in such an argument."""
+_SENTENCE = 12
+"""Words up to which an argument counts as taken when a source has its telling words together, in any order."""
+_TOGETHER = 3
+"""Telling words such an argument must have."""
 _LOOSE = 4
 """Words up to which a stretch is the user's when the user wrote each of them, wherever they stood."""
 _PIECE = 8
@@ -63,6 +69,8 @@ class _Stretch:
     weight: float
     whole: bool = False
     """It is what it is as a whole; no word of it has to tell something by itself."""
+    scattered: bool = False
+    """The source has the words close together, in another order."""
 
 
 class Argument:
@@ -72,6 +80,7 @@ class Argument:
         self.text = text
         self.words = written_words(text)
         self._weights = self._weighed()
+        self._enough = _FEW if len(self.words) <= _SHORT else ENOUGH
         self._pairs: dict[tuple[str, str], list[int]] = defaultdict(list)
         for at, (word, after) in enumerate(pairwise(self.words)):
             places = self._pairs[word.text, after.text]
@@ -102,16 +111,17 @@ class Argument:
             pieces.append("".join(word.text for word in self.words))
         return library.near(
             [word for word, weight in telling.items() if weight >= ENOUGH],
-            [word for word, weight in telling.items() if weight < ENOUGH],
+            plain := [word for word, weight in telling.items() if weight < ENOUGH],
             [digits for _, _, digits in self._telling_numbers],
             pieces,
+            enough=min(int(self._enough), len(plain)),
         )
 
     # --- what is shared with one source ---------------------------------------------------------
 
     def _stretches(self, source: Source) -> list[_Stretch]:
         found = [*self._runs(source), *self._numbers(source), *self._pieces(source)]
-        return [*found, *self._as_a_whole(source, found)]
+        return [*found, *(self._as_a_whole(source, found) or self._reordered(source))]
 
     def _runs(self, source: Source) -> list[_Stretch]:
         """Return the longest stretches of two words or more that stand in the source in the same order."""
@@ -202,6 +212,23 @@ class Argument:
             )
         return [_Stretch(0, count, source, ENOUGH, whole=True)] if stands else []
 
+    def _reordered(self, source: Source) -> list[_Stretch]:
+        """Return the whole argument if it is one sentence whose telling words stand in one place of the source."""
+        wanted = {word.text for at, word in enumerate(self.words) if self._weights[at] >= 1}
+        count = len(self.words)
+        if not len(wanted) >= _TOGETHER or count > _SENTENCE or not wanted <= source.vocabulary:
+            return []
+        seen: deque[tuple[int, str]] = deque()
+        for place, word in enumerate(source.words):
+            if word not in wanted:
+                continue
+            seen.append((place, word))
+            while seen[0][0] < place - count - _SENTENCE:
+                seen.popleft()
+            if len(seen) >= len(wanted) and {found for _, found in seen} == wanted:
+                return [_Stretch(0, count, source, ENOUGH, whole=True, scattered=True)]
+        return []
+
     def _stretch(self, start: int, end: int, source: Source) -> list[_Stretch]:
         inside = [at for at, word in enumerate(self.words) if start <= word.start and word.end <= end]
         return [_Stretch(inside[0], inside[-1] + 1, source, ENOUGH + len(inside), whole=True)] if inside else []
@@ -216,19 +243,22 @@ class Argument:
 
     def _foreign_parts(self, stretch: _Stretch, own: list[bool], loose: set[str]) -> list[tuple[int, int]]:
         """Return the parts of a stretch that are nobody's but its source's, and enough to tell."""
-        if stretch.weight < ENOUGH:
+        if stretch.weight < self._enough:
             return []
-        short = stretch.last - stretch.first <= _LOOSE
+        short = stretch.scattered or stretch.last - stretch.first <= _LOOSE
         parts: list[tuple[int, int]] = []
         first = stretch.first
         for at in range(stretch.first, stretch.last + 1):
             if at == stretch.last or own[at] or (short and self._weights[at] <= 1 and self.words[at].text in loose):
                 parts.append((first, at))
                 first = at + 1
+        if stretch.scattered and sum(sum(self._weights[begin:end]) for begin, end in parts) < _FEW:
+            return []
         return [
             (begin, end)
             for begin, end in parts
-            if end > begin and (sum(self._weights[begin:end]) >= ENOUGH or (stretch.whole and self._tells(begin, end)))
+            if end > begin
+            and (sum(self._weights[begin:end]) >= self._enough or (stretch.whole and self._tells(begin, end)))
         ]
 
     def _tells(self, first: int, last: int) -> bool:
