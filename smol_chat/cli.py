@@ -257,6 +257,27 @@ def _add_history(commands: Commands[Parser]) -> None:
     show.add_argument("--show-reasoning", action="store_true", help="print the model's reasoning too")
     show.add_argument("--all", action="store_true", help="print the turns of all branches, not of the open one only")
     _add_json(show)
+    rename = _command(actions, "rename", "give a conversation a title")
+    rename.add_argument("id", metavar="ID")
+    rename.add_argument("title", metavar="TITLE", nargs="+")
+    pin = _command(actions, "pin", "list conversations before all others")
+    pin.add_argument("ids", metavar="ID", nargs="+")
+    pin.add_argument("--off", action="store_true", help="no longer")
+    export = _command(actions, "export", "write conversations as Markdown, HTML, OpenAI messages or training data")
+    export.add_argument("ids", metavar="ID", nargs="*", help="default: the last one; all for jsonl and trl")
+    export.add_argument(
+        "--format",
+        choices=("markdown", "html", "jsonl", "trl"),
+        default="markdown",
+        help="markdown, html: one conversation to read; jsonl: messages a line; trl: calls as examples for TRL",
+    )
+    export.add_argument("--output", "-o", metavar="FILE", default="-", help="where to; - (default): standard output")
+    export.add_argument("--force", action="store_true", help="overwrite a file that is there")
+    export.add_argument("--all", action="store_true", help="with jsonl: every branch, each on a line of its own")
+    export.add_argument("--only", choices=("completions", "pairs"), help="with trl: leave the other kind out")
+    export.add_argument("--no-mask", action="store_true", help="with trl: leave keys, addresses and the like")
+    taking_in = _command(actions, "import", "take in conversations that were exported as jsonl, all or none")
+    taking_in.add_argument("file", metavar="FILE", help="- reads standard input")
     search = _command(actions, "search", "find words in all conversations")
     search.add_argument("words", metavar="WORDS", nargs="+", help='words, "words in this order", begin*')
     search.add_argument("--limit", metavar="N", type=_rounds, default=20, help="how many (default: 20)")

@@ -102,6 +102,7 @@ class History:
         """Go back to where the conversation had so many turns."""
         self._close_round()
         if turns < len(self._turns):
+            self._is_cut = False
             self.summary = self._summaries[turns]
             self.pinned = {turn for turn in self.pinned if turn < turns}
             del self._turns[turns:], self._summaries[turns:]

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from smol_chat.assembly import Assembly
+from smol_chat.commands.history_export import export, take_in
 from smol_chat.commands.history_search import search
 from smol_chat.commands.json_lines import json_line, json_objects
 from smol_chat.commands.output import call_line, result_line
 from smol_chat.commands.start import assemble
+from smol_chat.errors import UsageError
 from smol_chat.events import (
     ContentDelta,
     Decided,
@@ -52,6 +54,14 @@ def run(arguments: argparse.Namespace) -> int:
                 return _list(journal.conversations(arguments.limit), as_json=arguments.json)
             case "show":
                 return _show(journal, arguments)
+            case "rename":
+                return _rename(journal, arguments.id, " ".join(arguments.title))
+            case "pin":
+                return _pin(journal, arguments.ids, on=not arguments.off)
+            case "export":
+                return export(assembly, journal, arguments)
+            case "import":
+                return take_in(assembly, journal, arguments.file)
             case "search":
                 return search(assembly.search(), " ".join(arguments.words), arguments.limit, as_json=arguments.json)
             case "calls":
@@ -67,7 +77,8 @@ def _list(conversations: list[ConversationSummary], *, as_json: bool) -> int:
     for conversation in conversations:
         when = datetime.fromtimestamp(conversation.updated).strftime("%Y-%m-%d %H:%M")
         turns = f"{conversation.turns} turn{'s' if conversation.turns != 1 else ''}"
-        print(f"{conversation.id}  {when}  {turns:>9}  {single_line(conversation.title, 80)}")
+        pinned = "◆ " if conversation.pinned else ""
+        print(f"{conversation.id}  {when}  {turns:>9}  {pinned}{single_line(conversation.title, 80)}")
     if not conversations:
         print("There is no conversation yet.", file=sys.stderr)
     return 0
@@ -81,6 +92,8 @@ def _described(conversation: ConversationSummary) -> JsonObject:
         "started": _iso(conversation.started),
         "updated": _iso(conversation.updated),
         "turns": conversation.turns,
+        "pinned": bool(conversation.pinned),
+        "named_by": conversation.named_by,
     }
 
 
@@ -153,6 +166,19 @@ def _repair(assembly: Assembly) -> int:
     found = f"; {result.made_up:,} of them were put together from what was left" if result.made_up else ""
     print(f"Saved {saved}{found}{lost}.")
     print(f"The damaged file is kept as {result.kept}; what you remove from the history later stays in it.")
+    return 0
+
+
+def _rename(journal: Journal, prefix: str, title: str) -> int:
+    if not title.strip():
+        raise UsageError("A title has at least one letter.")
+    journal.rename(journal.find(prefix), title)
+    return 0
+
+
+def _pin(journal: Journal, prefixes: Iterable[str], *, on: bool) -> int:
+    for conversation in [journal.find(prefix) for prefix in prefixes]:
+        journal.pin(conversation, on)
     return 0
 
 

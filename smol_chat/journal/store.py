@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from smol_chat.errors import JournalError, UsageError
 from smol_chat.events import (
@@ -35,7 +35,7 @@ from smol_chat.journal import index
 from smol_chat.journal.audit import CallRecord, read_calls
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode, encode
 from smol_chat.journal.programs import Programs
-from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer
+from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer, title_of
 from smol_chat.journal.schema import BUSY_MS, KEPT, connect, migrate
 from smol_chat.journal.tree import Tree
 
@@ -369,6 +369,27 @@ class Journal:
                 (limit,),
             ).fetchall()
         return [ConversationSummary(*row) for row in rows]
+
+    def rename(self, conversation: str, title: str, by: Literal["user", "model"] = "user") -> None:
+        """Give a conversation a title; the model's never replaces a person's.
+
+        Raises:
+            JournalError: the history cannot be written.
+        """
+        with self._read() as connection:
+            connection.execute(
+                "UPDATE conversations SET title = ?, named_by = ? WHERE id = ? AND (named_by != 'user' OR ? = 'user')",
+                (title_of(title), by, conversation, by),
+            )
+
+    def pin(self, conversation: str, on: bool) -> None:
+        """List a conversation before all others, or no longer.
+
+        Raises:
+            JournalError: the history cannot be written.
+        """
+        with self._read() as connection:
+            connection.execute("UPDATE conversations SET pinned = ? WHERE id = ?", (int(on), conversation))
 
     def latest(self) -> str | None:
         """Return the id of the conversation used last; None when there is none.

@@ -44,7 +44,7 @@ def _chat_message(message: Message) -> JsonObject:
         case SystemMessage(text):
             return {"role": "system", "content": text}
         case UserMessage(text, attachments):
-            return {"role": "user", "content": "\n\n".join([text, *map(_attached, attachments)])}
+            return {"role": "user", "content": "\n\n".join([text, *map(attached, attachments)])}
         case ToolMessage(call_id, name, text):
             return {"role": "tool", "tool_call_id": call_id, "name": name, "content": text}
         case AssistantMessage():
@@ -53,7 +53,7 @@ def _chat_message(message: Message) -> JsonObject:
             assert_never(message)
 
 
-def _attached(file: Attachment) -> str:
+def attached(file: Attachment) -> str:
     """Return a file as a part of the user's message that says what it is; nothing in the file can end the part."""
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", file.text)), default=0))
     kept = len(file.text.encode("utf-8", "replace"))

@@ -216,3 +216,4 @@ def test_going_back_is_the_same_as_never_having_gone_on() -> None:
         expected = History(events[: [*starts, len(events)][turns]])
         assert history.messages() == expected.messages()
         assert (history.summary, history.pinned, history.turns) == (expected.summary, expected.pinned, turns)
+        assert history.cut is None

@@ -1,0 +1,1 @@
+"""Conversations as files: to read, to import again, to train on."""
