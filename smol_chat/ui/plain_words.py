@@ -198,8 +198,10 @@ def question(request: ApprovalRequest) -> list[str]:
         lines.append(f"{_word(traced.argument)} came from: {sources}.")
     if request.raised:
         lines.append(_word(request.raised))
-    if preview.body:
-        lines += ["What it would do:", *visible(preview.body).split("\n"), "End of what it would do."]
+    if request.changed:
+        lines.append("You allowed this already, but what it would do has changed since.")
+    for text in filter(None, (preview.body, preview.changes)):
+        lines += ["What it would do:", *visible(text).split("\n"), "End of what it would do."]
     if preview.hosts:
         lines.append(f"It leaves this machine, to {_word(', '.join(preview.hosts))}.")
     if preview.isolation:

@@ -66,7 +66,10 @@ WRONG = [
     ),
     ("ui.bell = 'a\\u001b'\n", 'c.toml, line 1: ui.bell must be true or false (got "a\\u001b").'),
     ('ui.bell = "a\\u001b"\n', 'c.toml, line 1: ui.bell must be true or false (got "a\\x1b").'),
-    ('[chat]\n"\\u202ex" = 1\n', "c.toml, line 1: chat.\\u202ex is not a setting; there are chat.system."),
+    (
+        '[chat]\n"\\u202ex" = 1\n',
+        "c.toml, line 1: chat.\\u202ex is not a setting; there are chat.review_summaries, chat.system.",
+    ),
     ("[ui\n", "c.toml, line 1, column 4: not valid TOML: expected ']' at the end of a table declaration."),
     ("a = " + "[" * 100_000, "c.toml is not valid TOML: "),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,13 @@ def test_what_runs_or_sends_is_allowed_by_its_name_only() -> None:
     assert session is not None
     assert session.scope == "session"
     assert 'Type "allow shell_command"' in question(SHELL)[-1]
+
+
+def test_the_rows_a_change_touches_and_a_second_question_are_said() -> None:
+    asked = replace(SHELL, preview=replace(SHELL.preview, changes="1 row of people"), changed=True)
+    said = question(asked)
+    assert said.index("1 row of people") > said.index("What it would do:")
+    assert "You allowed this already, but what it would do has changed since." in said
 
 
 def test_control_c_stops_the_turn_and_the_chat_goes_on(tmp_path: Path) -> None:
