@@ -28,8 +28,9 @@ from smol_chat.protocol.chat import as_chat
 REPLY_TOKENS = 1024
 """Room kept for an answer, or a quarter of a window where that is less."""
 
-TOOLS_SHARE = 0.4
-"""Part of the window, less the room for the answer, that the tools' schemas may take."""
+TOOLS_SHARE = 0.6
+"""Part of the window, less the room for the answer, that the tools' schemas may take: all fifteen have room in 4,096
+tokens with a large vocabulary."""
 
 SHORTEN_TO = 0.75
 SUMMARISE_TO = 0.5
@@ -72,6 +73,7 @@ class ContextKeeper:
         self._said: tuple[str, ...] = ()
         self._known: _Measure | None = None
         self._costs: dict[str, int] = {}
+        self._around = 0
         self._tools_fit: tuple[tuple[ToolSchema, ...], int] | None = None
 
     # --- tools ----------------------------------------------------------------------------------
@@ -94,7 +96,7 @@ class ContextKeeper:
         chosen = choose_tools(
             every,
             cost=self._costs,
-            budget=room,
+            budget=room - self._around,
             request=self._history.last_request,
             wanted=wanted,
             before=self.offered,
@@ -121,7 +123,10 @@ class ContextKeeper:
         if self._tools_fit is None or self._tools_fit[0] != every:
             bare = await self._tokens(_only_tools(request, ()))
             self._tools_fit = every, await self._tokens(_only_tools(request, every)) - bare
-            self._costs = {tool.name: await self._tokens(_only_tools(request, (tool,))) - bare for tool in every}
+            alone = {tool.name: await self._tokens(_only_tools(request, (tool,))) - bare for tool in every}
+            # What stands around the list counts in each of them, and once in all together.
+            self._around = (sum(alone.values()) - self._tools_fit[1]) // max(1, len(every) - 1)
+            self._costs = {name: tokens - self._around for name, tokens in alone.items()}
         return self._tools_fit[1] <= room
 
     async def report(self, request: GenerationRequest, *, window: int) -> ContextReport:

@@ -242,7 +242,7 @@ def schema(name: str, description: str, size: int, *keywords: str) -> ToolSchema
 
 MANY = [
     schema("get_weather", "Weather for a place.", 1500, "rain", "umbrella", "forecast"),
-    *(schema(f"other_{number}", "Something else.", 700) for number in range(8)),
+    *(schema(f"other_{number}", "Something else.", 700) for number in range(11)),
 ]
 
 
@@ -252,7 +252,7 @@ async def test_tools_that_have_no_room_are_left_out_and_the_user_is_told() -> No
     offered = [tool.name for tool in talk.asked[-1].tools]
     assert "get_weather" not in offered and "fetch" in offered
     said = [event.message for event in talk.events if isinstance(event, Notice)]
-    assert len(said) == 1 and f"room for {len(offered)} of 10 tools" in said[0]
+    assert len(said) == 1 and f"room for {len(offered)} of 13 tools" in said[0]
     await talk.say("tell me a joke")
     assert talk.asked[-1].tools == talk.asked[-2].tools
     assert len([event for event in talk.events if isinstance(event, Notice)]) == 1
