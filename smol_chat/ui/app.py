@@ -29,6 +29,7 @@ from smol_chat.ui.clipboard import in_tmux, load_tmux_buffer, osc52
 from smol_chat.ui.consent.guard import Keystrokes
 from smol_chat.ui.screens.chat import ChatScreen
 from smol_chat.ui.slow_line import is_slow
+from smol_chat.ui.terminal_guard import TerminalGuard
 from smol_chat.ui.theme_shelf import ThemeShelf
 from smol_chat.ui.themes import VARIABLE_DEFAULTS
 
@@ -40,6 +41,8 @@ _TITLE_OFF = "\x1b[23;2t"
 """Take the old title back."""
 _CLEAN = "\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[23;2t"
 """Switch off every mode a screen may have left on, and take the title back."""
+_CLEAN_IF_KILLED = f"\x1b[<u{_CLEAN}\x1b[?7h\x1b[?1049l".replace("\x1b", r"\033")
+"""The same when the program is killed: the keyboard's protocol, cut lines and the other screen are left on then too."""
 _HANG_UP_S = 5.0
 """Seconds for an orderly end after the terminal has gone."""
 _AGAIN_S = 2.0
@@ -81,6 +84,7 @@ class SmolChatApp(App[int]):
         self._clock = clock
         self.keystrokes = Keystrokes(clock)
         self.shelf = ThemeShelf(self, backend.paths.themes, self._warn)
+        self.guard = TerminalGuard(_CLEAN_IF_KILLED)
         self.attention = Attention(self._to_terminal, lambda: self.app_focus, lambda: backend.settings.ui)
         self._elsewhere = False
         self._interrupted_at = float("-inf")
@@ -126,8 +130,14 @@ class SmolChatApp(App[int]):
         if not self.is_headless:
             self._catch_signals()
             self._to_terminal(_TITLE_ON)
+            self.call_after_refresh(self.guard.begin)
             self.app_suspend_signal.subscribe(self, lambda _: self._to_terminal(_TITLE_OFF))
-            self.app_resume_signal.subscribe(self, lambda _: self._to_terminal(_TITLE_ON))
+            self.app_resume_signal.subscribe(self, self._back_in_front)
+
+    def _back_in_front(self, _: App[int]) -> None:
+        """Draw all of it again: nothing of it is left on the terminal."""
+        self._to_terminal(_TITLE_ON)
+        self.refresh(layout=True)
 
     async def on_unmount(self) -> None:
         """Free the engine and the journal; the terminal is the user's again by now."""
@@ -296,6 +306,7 @@ def run_app(backend: Backend, *, conversation: str | None, theme: str | None) ->
     finally:
         with contextlib.suppress(OSError):  # the terminal may be gone
             os.write(sys.stderr.fileno(), _CLEAN.encode("ascii"))
+        app.guard.release()
     if app.failure:
         print(app.failure, file=sys.stderr)
         return 1

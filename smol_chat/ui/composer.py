@@ -28,7 +28,7 @@ class Composer(TextArea):
         Binding("up", "back", "Line up; at the first line: what you wrote before", show=False),
         Binding("down", "forward", "Line down; at the last line: forward again", show=False),
         Binding("tab", "complete", "Complete the command, or go to the question", show=False),
-        Binding("ctrl+f", "screen.find", "Find words in the conversation", show=False),
+        Binding("ctrl+f", "screen.find", "Find words in the conversation; then n and N step", show=False),
         Binding("ctrl+y", "screen.copy_last", "Copy the last answer", show=False),
         Binding("pageup", "screen.scroll(-1)", "Scroll the conversation up", show=False),
         Binding("pagedown", "screen.scroll(1)", "Scroll the conversation down", show=False),

@@ -1,4 +1,4 @@
-"""What is opened now and then over the chat: settings, the machine, one thing on the whole screen, the tour."""
+"""What is opened now and then over the chat: settings, the machine, one thing on the whole screen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from smol_chat.ui.machine import MachinePanel
 from smol_chat.ui.screens.settings import SettingsScreen
 from smol_chat.ui.screens.zoom import ZoomScreen
 from smol_chat.ui.status import StatusLine
-from smol_chat.ui.tour import Tour
 from smol_chat.ui.transcript.whole import whole
 
 if TYPE_CHECKING:  # the chat imports this module
@@ -46,10 +45,3 @@ def zoom(chat: ChatScreen) -> None:
         chat.app.notify("There is nothing to show on the whole screen yet.", markup=False)
     else:
         chat.app.push_screen(ZoomScreen(*shown))
-
-
-async def begin_tour(chat: ChatScreen) -> Tour:
-    """Show the first card of the tour."""
-    tour = Tour()
-    await chat.mount(tour, after=chat.transcript)
-    return tour

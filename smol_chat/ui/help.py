@@ -42,10 +42,11 @@ def key_name(key: str) -> str:
 def help_page(sections: Iterable[tuple[str, Iterable[BindingType]]]) -> Content:
     """Return the page: keys by the place where they work, the answers to a question, the commands."""
     parts: list[Content] = []
-    seen: set[str] = set()
+    seen: set[tuple[str, str]] = set()  # a key that means the same in two places is said once
     for title, bindings in sections:
-        rows = [_row(binding) for binding in bindings if isinstance(binding, Binding) and binding.key not in seen]
-        seen.update(binding.key for binding in bindings if isinstance(binding, Binding))
+        new = [b for b in bindings if isinstance(b, Binding) and (b.key, b.description) not in seen]
+        seen.update((binding.key, binding.description) for binding in new)
+        rows = list(map(_row, new))
         parts += [_heading(title), *rows]
     parts += [_heading("A question"), *(_line(key, meaning) for key, meaning in ANSWERS.items())]
     parts += [Content(""), Content.styled(ABOUT_CARDS, "$text-muted"), _heading("Commands")]

@@ -596,10 +596,11 @@ class ChatScreen(Screen[None]):
 
     async def begin_tour(self) -> None:
         """Show the tour from its beginning."""
-        from smol_chat.ui.extras import begin_tour
+        from smol_chat.ui.tour import Tour
 
         await self.on_tour_ended()
-        self._tour = await begin_tour(self)
+        self._tour = Tour()
+        await self.mount(self._tour, after=self.transcript)
 
     async def on_tour_ended(self) -> None:
         """Take the tour away."""
