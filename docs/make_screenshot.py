@@ -80,7 +80,6 @@ async def picture(theme: str, size: tuple[int, int]) -> str:
                 await pilot.press("y")
             await until_asked("write_file")
             svg = app.export_screenshot(title="smol-chat")
-        await assembly.close()
         return svg
 
 
