@@ -58,6 +58,8 @@ async def picture(theme: str, size: tuple[int, int]) -> str:
         config = home / "config.toml"
         config.write_text("[model]\ncontext = 16384\n")
         os.environ["HOME"] = folder  # the picture shows ~/travel
+        (home / "data").mkdir(mode=0o700)
+        (home / "data" / "tour_shown").touch()
         options = Options(model=str(model), workspace=workspace, config=config, data_dir=home / "data")
         assembly = Assembly.create(options)
         app = SmolChatApp(assembly, theme=theme)

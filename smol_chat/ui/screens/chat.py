@@ -423,6 +423,8 @@ class ChatScreen(Screen[None]):
         had_focus = self._dock.card is not None and self._dock.card.has_focus_within
         is_another = self._dock.show(requests)
         self._status.show_questions(len(requests))
+        if self._tour is not None:
+            self._tour.display = not requests  # a question needs the room
         if is_another and had_focus:
             self._composer.focus()
         if is_another and requests:
