@@ -12,7 +12,7 @@ import subprocess
 import sys
 
 _SCRIPT = "trap '' HUP INT QUIT TERM TSTP; read -r word || printf %b \"$1\""
-_SAID = r"\r\nsmol-chat was killed; what was said is kept.\r\n"
+_SAID = r"\r\nsmol-chat was killed; what was said is kept. Press Enter for the prompt.\r\n"
 
 
 class TerminalGuard:

@@ -114,7 +114,7 @@ def test_a_killed_program_shows_its_partial_answer_again(start: Start, tmp_path:
     program = [pid for pid in processes(terminal.pid) if b"--data-dir" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     time.sleep(0.25)  # what is older than this may not be lost
     os.kill(program[-1], signal.SIGKILL)
-    terminal.wait(lambda screen: "program ended" in screen)
+    terminal.wait(lambda screen: "was killed" in screen)
 
     again = start("--model", str(bundled_model()), "--continue")
     again.wait(lambda screen: "ended before this answer did" in screen)
