@@ -146,7 +146,7 @@ def test_a_card_that_waits_when_the_program_is_killed_waits_again_and_the_turn_g
         terminal.wait(lambda screen: "─ write_file ·" in screen)
         program = [pid for pid in processes(terminal.pid) if b"--data-dir" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         os.kill(program[-1], signal.SIGKILL)
-        terminal.wait(lambda screen: "program ended" in screen)
+        terminal.wait(lambda screen: "was killed" in screen)
         assert not (tmp_path / "work" / "n.txt").exists()
 
         again = start("--server", server.url, "--continue")
