@@ -404,7 +404,7 @@ class Assembly:
         Raises:
             SmolChatError: the history or a tool's settings cannot be used, or there is no such conversation.
         """
-        from smol_chat.journal.store import Branch  # late: start-up (sqlite)
+        from smol_chat.journal.past import Branch  # late: start-up (sqlite)
 
         registry, journal = await asyncio.to_thread(lambda: (self.registry(), self.journal()))
         options = await asyncio.to_thread(self._session_options, choices or TurnChoices())
@@ -420,12 +420,13 @@ class Assembly:
             toolbox=toolbox,
             approver=approver,
             options=options,
-            past=branch.events,
+            past=branch.last,
+            earlier=branch.past[:-1],
             calls_made=branch.calls_made,
             reviewer=reviewer if self.settings.chat.review_summaries else None,
         )
         toolbox.earlier = session.outcome
-        return Conversation(conversation_id, branch.events, session, journal, branch.turns)
+        return Conversation(conversation_id, branch.past, session, journal, branch.turns)
 
     def _session_options(self, choices: TurnChoices) -> SessionOptions:
         settings = self.settings

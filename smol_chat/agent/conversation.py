@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,8 +29,8 @@ class Conversation:
     """One branch of a conversation. A turn is named by its position in the branch, from 0."""
 
     id: str
-    past: list[TurnEvent]
-    """Events of its earlier turns, when it was reopened."""
+    past: Sequence[Iterable[TurnEvent]]
+    """Events of each of its earlier turns, when it was reopened."""
     session: Session = field(repr=False)
     _journal: Journal = field(repr=False)
     _turns: list[Turn] = field(repr=False)
@@ -164,8 +164,8 @@ class Conversation:
             JournalError: the history cannot be read, or has no such turn in this conversation any more.
         """
         branch = await asyncio.to_thread(self._journal.branch, self.id, turn)
-        self.session.go_to(branch.events)
-        self.past, self._turns = branch.events, branch.turns
+        self.session.go_to(branch.last, branch.past[:-1])
+        self.past, self._turns = branch.past, branch.turns
         return [one.id for one in branch.turns].index(turn)
 
     async def branches(self) -> list[BranchEnd]:

@@ -7,6 +7,7 @@ results of tools. Nothing is computed before a call is proposed, so a conversati
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from smol_chat.agent.facts import host_of, leaves
 from smol_chat.agent.sources import UNTRUSTED, Library, Source
@@ -33,27 +34,30 @@ or a mail may not.
 """
 
 
+_TELLING = (TurnStarted, FileAttached, ToolCallProposed, Decided, ToolFinished)
+"""Events with something the model has read, or that somebody has written."""
+
+
 class Readings:
     """Tell for each call where its arguments came from, from the events of its conversation."""
 
     def __init__(
         self, past: Iterable[TurnEvent] = (), *, schemas: Callable[[], Iterable[ToolSchema]] = lambda: ()
     ) -> None:
-        """Begin with the events of earlier turns.
+        """Begin with the events of earlier turns, which are looked at when the first call is proposed.
 
         `schemas` tells what tools take: where all values are listed, one of them tells nothing.
         """
         self._schemas = schemas
+        self._past = past
         self._unread: list[TurnEvent] = []
         self._library = Library()
         self._calls: dict[str, ToolCall] = {}
         self._origins: dict[str, tuple[ArgumentOrigin, ...]] = {}
-        for event in past:
-            self.add(event)
 
     def add(self, event: TurnEvent) -> None:
         """Take in the next event."""
-        if isinstance(event, (TurnStarted, FileAttached, ToolCallProposed, Decided, ToolFinished)):
+        if isinstance(event, _TELLING):
             self._unread.append(event)
 
     def origins(self, call: ToolCall) -> tuple[ArgumentOrigin, ...]:
@@ -75,9 +79,12 @@ class Readings:
 
     def read(self) -> None:
         """Take in what has happened. It takes a while after a long conversation was reopened: call it in a thread."""
-        proposed = [event.call.id for event in self._unread if isinstance(event, ToolCallProposed)]
+        past, self._past = self._past, ()
+        events = [*(_read_by_the_model(event) for event in past if isinstance(event, _TELLING)), *self._unread]
+        self._unread.clear()
+        proposed = [event.call.id for event in events if isinstance(event, ToolCallProposed)]
         long_ago = set(proposed[:-_TRACED])
-        for event in self._unread:
+        for event in events:
             match event:
                 case TurnStarted(text=text):
                     self._library.add(Source(Origin.USER, "", text))
@@ -92,7 +99,6 @@ class Readings:
                     self._finished(result, known=result.call_id not in long_ago)
                 case _:
                     pass
-        self._unread.clear()
 
     def _heard(self, decided: Decided) -> None:
         """Take in what the user wrote while deciding: a reason, or other arguments."""
@@ -131,6 +137,13 @@ class Readings:
             if path not in fixed and (spans := Argument(text).spans(self._library)):
                 traced.append(ArgumentOrigin(path, spans))
         return tuple(traced)
+
+
+def _read_by_the_model(event: TurnEvent) -> TurnEvent:
+    """Return the event without what is only kept: a long history has more of that than fits into memory easily."""
+    if isinstance(event, ToolFinished):
+        return ToolFinished(replace(event.result, full_content=None, data=None))
+    return event
 
 
 ORIGIN_NAMES = {

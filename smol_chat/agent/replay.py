@@ -6,9 +6,10 @@ history in both cases.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Protocol
 
 from smol_chat.agent.open_round import CutRound, OpenRound
 from smol_chat.agent.shorten import shortened
@@ -41,11 +42,35 @@ alternation of roles that many chat templates insist on."""
 _WHOLE: Mapping[str, int] = MappingProxyType({})
 
 
+class EarlierTurn(Protocol):
+    """A turn that is read only where the model, or somebody else, needs what was said in it."""
+
+    @property
+    def marks(self) -> Sequence[Summarised | Pinned]:
+        """What it says about how much of the conversation the model is shown."""
+        ...
+
+    def __iter__(self) -> Iterator[TurnEvent]:
+        """Read its events."""
+        ...
+
+
 class History:
     """The messages of a conversation, built event by event."""
 
-    def __init__(self, events: Iterable[TurnEvent] = ()) -> None:
-        self._turns: list[list[Message]] = []
+    def __init__(self, events: Iterable[TurnEvent] = (), earlier: Sequence[EarlierTurn] = ()) -> None:
+        """Begin with the turns there were.
+
+        Args:
+            events: what happened in the last ones.
+            earlier: the turns before those.
+        """
+        self.begin(events, earlier)
+
+    def begin(self, events: Iterable[TurnEvent], earlier: Sequence[EarlierTurn]) -> None:
+        """Begin anew with these turns, as when the object was made."""
+        self._earlier = earlier
+        self._turns: list[list[Message] | None] = []
         self._round = OpenRound()
         self._calls_in_turn = 0
         self._is_cut = False
@@ -58,6 +83,11 @@ class History:
         """Numbers, from 0, of the turns that no summary may replace."""
         self._summaries: list[Summarised] = []
         """For each turn the summary before it."""
+        for turn in earlier:
+            self._summaries.append(self.summary)
+            self._turns.append(None)
+            for mark in turn.marks:
+                self._keep(mark)
         for event in events:
             self.add(event)
 
@@ -106,11 +136,12 @@ class History:
             self.summary = self._summaries[turns]
             self.pinned = {turn for turn in self.pinned if turn < turns}
             del self._turns[turns:], self._summaries[turns:]
+            self._earlier = self._earlier[:turns]
 
     def _attach(self, event: FileAttached) -> None:
-        sent = self._turns[-1][0] if self._turns else None
-        if isinstance(sent, UserMessage):
-            self._turns[-1][0] = replace(sent, attachments=(*sent.attachments, event.attachment))
+        turn = self._messages_of(-1) if self._turns else []
+        if turn and isinstance(sent := turn[0], UserMessage):
+            turn[0] = replace(sent, attachments=(*sent.attachments, event.attachment))
 
     def _keep(self, event: Summarised | Pinned) -> None:
         if isinstance(event, Pinned):
@@ -136,17 +167,47 @@ class History:
     @property
     def last_request(self) -> str:
         """What the user wrote last; empty before the first turn."""
-        first = self._turns[-1][0] if self._turns else None
-        return first.text if isinstance(first, UserMessage) else ""
+        first = self._messages_of(-1)[:1] if self._turns else []
+        return "".join(message.text for message in first if isinstance(message, UserMessage))
 
     def turn(self, number: int) -> tuple[Message, ...]:
         """Return the messages of one turn, counted from 0, whole."""
         unfinished = self._round.messages() if number == len(self._turns) - 1 else []
-        return (*self._turns[number], *unfinished)
+        return (*self._messages_of(number), *unfinished)
 
     def outcome(self, call_id: str) -> ToolResult | None:
         """Return what a call gave, whole."""
-        return self._outcomes.get(call_id)
+        if call_id in self._outcomes:
+            return self._outcomes[call_id]
+        for number in reversed(range(min(len(self._earlier), len(self._turns)))):
+            if self._turns[number] is None:
+                for event in self._earlier[number]:
+                    if isinstance(event, ToolFinished) and event.result.call_id == call_id:
+                        return event.result
+        return None
+
+    @property
+    def unread(self) -> int:
+        """How many turns the model is to be shown that have not been read yet."""
+        return sum(self._turns[number] is None for number in self._shown())
+
+    def read(self) -> None:
+        """Read them. It can take a moment: call it in a thread."""
+        for number in self._shown():
+            self._messages_of(number)
+
+    def _shown(self) -> Iterator[int]:
+        """Return the numbers of the turns that no summary stands for."""
+        return (number for number in range(len(self._turns)) if number >= self.summary.turns or number in self.pinned)
+
+    def _messages_of(self, number: int) -> list[Message]:
+        """Return the messages of a turn without those of a round that is open; reads it where nobody has."""
+        known = self._turns[number]
+        if known is None:
+            read = History(self._earlier[number])
+            known = self._turns[number] = list(read.turn(0)) if read.turns else []  # damage may have left nothing
+            self._outcomes.update(read._outcomes)
+        return known
 
     def messages(self, kept: Mapping[str, int] = _WHOLE) -> tuple[Message, ...]:
         """Return what the model is shown: the summary and the turns it does not stand for, to the unfinished round.
@@ -154,19 +215,14 @@ class History:
         Args:
             kept: characters to keep of a call's result, by the call's id; results of other calls are shown whole.
         """
-        shown = [
-            message
-            for number in range(len(self._turns))
-            if number >= self.summary.turns or number in self.pinned
-            for message in self.turn(number)
-        ]
+        shown = [message for number in self._shown() for message in self.turn(number)]
         if self.summary.turns and shown and isinstance(first := shown[0], UserMessage):
             shown[0] = replace(first, text=SUMMARY.format(summary=self.summary.text, text=first.text))
         return tuple(_kept(message, kept) for message in shown)
 
     def _close_round(self, next_number: int = 0) -> None:
-        if self._turns:
-            self._turns[-1].extend(self._round.messages())
+        if self._turns and (messages := self._round.messages()):
+            self._messages_of(-1).extend(messages)
         self._round = OpenRound(next_number)
 
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from itertools import chain
 
 from smol_chat import __version__
 from smol_chat.agent.calls import STOPPED_BEFORE, KeepRule, RoundOfCalls, Toolbox, ended_by_cut, refuse_all
@@ -22,7 +23,7 @@ from smol_chat.agent.limits import RepeatBreaker, TurnLimits
 from smol_chat.agent.open_round import CutRound
 from smol_chat.agent.origin import Readings
 from smol_chat.agent.policy import Rule, Rules
-from smol_chat.agent.replay import History
+from smol_chat.agent.replay import EarlierTurn, History
 from smol_chat.agent.stopping import unless_stopped
 from smol_chat.agent.summary import Reviewer, TakeAsIs
 from smol_chat.engine.base import Engine, EngineInfo, GenerationRequest, Sampling
@@ -57,6 +58,9 @@ NO_TOOLS = (
     "This model's chat template knows no tools, so it is offered none. "
     'To offer them all the same: /tools on, or tools = "on" under [model] in the configuration.'
 )
+
+MOST_TO_PREPARE = 500
+"""Turns that were not read yet and are read for it: a conversation with more of them opens without any preparation."""
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +101,7 @@ class Session:
         approver: Approver,
         options: SessionOptions,
         past: Iterable[TurnEvent] = (),
+        earlier: Sequence[EarlierTurn] = (),
         calls_made: int = 0,
         reviewer: Reviewer | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -109,7 +114,8 @@ class Session:
             toolbox: the tools.
             approver: who is asked before a call runs.
             options: system prompt, sampling, limits, rules.
-            past: events of its earlier turns, of the branch it goes on from.
+            past: events of its last turns, of the branch it goes on from.
+            earlier: the turns before those; each is read only when it is needed.
             calls_made: how many calls all its branches have proposed.
             reviewer: who looks at a summary before the model reads it; nobody where None.
             clock: monotonic seconds.
@@ -123,8 +129,8 @@ class Session:
         self._options = options
         self._rules = options.rules
         past = tuple(past)
-        self._history = History(past)
-        self._readings = Readings(past, schemas=toolbox.schemas)
+        self._history = History(past, earlier)
+        self._readings = Readings(chain(chain.from_iterable(earlier), past), schemas=toolbox.schemas)
         self._approved: list[Facts] = []
         self._history.calls_seen = max(calls_made, self._history.calls_seen)
         self._clock = clock
@@ -216,22 +222,23 @@ class Session:
         self._history.rewind(turns)
         self._context.forget()
 
-    def go_to(self, past: Iterable[TurnEvent]) -> None:
+    def go_to(self, past: Iterable[TurnEvent], earlier: Sequence[EarlierTurn] = ()) -> None:
         """Go on from another branch of the conversation.
 
         Args:
-            past: the events of its turns.
+            past: the events of its last turns.
+            earlier: the turns before those.
 
         Raises:
             RuntimeError: a turn is running.
         """
-        self.rewind(0)
+        self._check_idle()
+        past = tuple(past)
         calls_made = self._history.calls_seen
-        self._readings = Readings(schemas=self._toolbox.schemas)
-        for event in past:
-            self._history.add(event)
-            self._readings.add(event)
-        self._history.calls_seen = max(calls_made, self._history.calls_seen - calls_made)
+        self._history.begin(past, earlier)
+        self._history.calls_seen = max(calls_made, self._history.calls_seen)
+        self._readings = Readings(chain(chain.from_iterable(earlier), past), schemas=self._toolbox.schemas)
+        self._context.forget()
 
     def _check_idle(self) -> None:
         if self._running:
@@ -241,7 +248,7 @@ class Session:
         """Let the engine prepare for the next turn in the background; a turn that begins ends that."""
         try:
             info = await self._engine.start()
-            if self._running:
+            if self._running or self._history.unread > MOST_TO_PREPARE:
                 return
             await self._engine.warm(await self._next_request(info))
         except SmolChatError as error:  # the next turn says it to the user
@@ -320,6 +327,7 @@ class Session:
         choice = "auto"
         if first == 1:
             choice, self._tool_choice = self._tool_choice, self._options.tool_choice
+        await asyncio.to_thread(self._history.read)
         tools, notice = await self._offer(info, choice)
         if notice:
             yield Notice(notice)

@@ -7,12 +7,19 @@ import fcntl
 import os
 import secrets
 from pathlib import Path
+from typing import ClassVar
 
 from smol_chat.paths import open_private
 
 
 class Programs:
-    """The programs that have one history open, this one among them."""
+    """The programs that have one history open, this one among them.
+
+    The locks are of the kind that a process does not pass on: what it had started may outlive it for a moment.
+    """
+
+    _here: ClassVar[set[str]] = set()
+    """Names that this process has taken. A process can always have its own lock, and loses it by looking at it."""
 
     def __init__(self, database: Path) -> None:
         """Take a name for this program and lock it; it keeps the lock until `close`, or until it is killed.
@@ -25,10 +32,11 @@ class Programs:
         self.own = secrets.token_hex(8)
         """This program's name."""
         self._lock = self._taken()
+        self._here.add(self.own)
 
     def running(self, program: str) -> bool:
         """Tell whether the program of this name has not ended."""
-        if program == self.own:
+        if program in self._here:
             return True
         file = self._folder / program
         try:
@@ -52,6 +60,7 @@ class Programs:
         with contextlib.suppress(OSError):
             (self._folder / self.own).unlink(missing_ok=True)
         os.close(self._lock)
+        self._here.discard(self.own)
 
     def _taken(self) -> int:
         """Make and lock the file; whoever tidies up may take it away in the moment between the two."""
@@ -65,7 +74,7 @@ class Programs:
 
 def _lock(descriptor: int) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # the two that POSIX allows for
         return False
     return True

@@ -62,6 +62,9 @@ MIGRATIONS: Sequence[Sequence[str]] = (
         "ALTER TABLE events ADD COLUMN at REAL",  # when it was first stored; NULL as above
         "CREATE INDEX events_calls ON events (kind) WHERE kind = 'tool_call'",
     ),
+    (  # what a conversation is opened with, found without reading its text
+        "CREATE INDEX events_marks ON events (turn, kind) WHERE kind IN ('tool_call', 'summarised', 'pinned')",
+    ),
 )
 """Statements that lead from each version to the next; the version is how many of them a database has behind it."""
 

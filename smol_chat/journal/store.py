@@ -8,10 +8,12 @@ import secrets
 import sqlite3
 import threading
 import time
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -22,6 +24,7 @@ from smol_chat.events import (
     Decided,
     Notice,
     Pinned,
+    Summarised,
     ToolCallProposed,
     ToolFinished,
     ToolStarted,
@@ -34,6 +37,7 @@ from smol_chat.events import (
 from smol_chat.journal import index
 from smol_chat.journal.audit import CallRecord, read_calls
 from smol_chat.journal.codec import NOT_STORED, coalesced, decode, encode
+from smol_chat.journal.past import Branch, PastTurn
 from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer, title_of
 from smol_chat.journal.schema import BUSY_MS, KEPT, connect, migrate
@@ -68,7 +72,17 @@ _BRANCH = """
 
 _TURN = "SELECT turn, kind, body FROM events WHERE turn = ? ORDER BY id"
 
-_CALLS = "SELECT count(*) FROM events JOIN turns ON turns.id = turn WHERE conversation = ? AND kind = 'tool_call'"
+_CALLS = """
+    SELECT count(*) FROM events WHERE kind IN ('tool_call', 'summarised', 'pinned') AND kind = 'tool_call'
+    AND turn IN (SELECT id FROM turns WHERE conversation = ?)"""
+_MARKS = """
+    SELECT turn, kind, body FROM events
+    WHERE kind IN ('tool_call', 'summarised', 'pinned') AND kind IN ('summarised', 'pinned')
+    AND turn IN (SELECT id FROM turns WHERE conversation = ?) ORDER BY id"""
+"""Written so that SQLite takes the index that was made for them."""
+
+_ROWS = """
+    SELECT turn, count(*) FROM events WHERE turn IN (SELECT id FROM turns WHERE conversation = ?) GROUP BY turn"""
 
 _ENDS = """
     SELECT started,
@@ -94,16 +108,6 @@ class ConversationSummary:
     """1: it is listed before all others."""
     named_by: str = "text"
     """Who gave it its title: `text` (its first line), `model` or `user`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """The turns from the beginning of a conversation to the end of one branch."""
-
-    turns: list[Turn] = field(default_factory=list)
-    events: list[TurnEvent] = field(default_factory=list)
-    calls_made: int = 0
-    """How many calls all branches have proposed; 0 where there is no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +297,10 @@ class Journal:
         tree = self.tree(conversation)
         for turn in tree:
             with self._read() as reader:
-                rows = reader.execute(_TURN, (turn,)).fetchall()
                 started = reader.execute("SELECT started FROM turns WHERE id = ?", (turn,)).fetchone()
             if started is None:  # deleted meanwhile
                 return
-            yield StoredTurn(turn, tree.parent(turn), started[0], list(coalesced(self._ended_turns(rows))))
+            yield StoredTurn(turn, tree.parent(turn), started[0], self._turn_events(turn))
 
     def tree(self, conversation: str) -> Tree:
         """Return which turn of a conversation follows which.
@@ -323,14 +326,26 @@ class Journal:
                 raise JournalError("That part of the conversation is gone: it was deleted meanwhile.")
             leaf = tree.latest_leaf(turn)
         path = tree.path(leaf)
-        calls_made = 0
+        marks: dict[int, list[Summarised | Pinned]] = defaultdict(list)
         with self._read() as connection:
             if leaf != tree.active:
                 connection.execute("UPDATE conversations SET active = ? WHERE id = ?", (leaf, conversation))
-            if len(path) < len(tree):
-                (calls_made,) = connection.execute(_CALLS, (conversation,)).fetchone()
-        turns = [Turn(conversation, id=number) for number in path]
-        return Branch(turns, self.events(conversation, leaf), calls_made)
+            (calls_made,) = connection.execute(_CALLS, (conversation,)).fetchone()
+            rows = dict(connection.execute(_ROWS, (conversation,)))
+            for number, kind, body in connection.execute(_MARKS, (conversation,)):
+                mark = decode(kind, body)
+                if isinstance(mark, (Summarised, Pinned)):
+                    marks[number].append(mark)
+        return Branch(
+            [Turn(conversation, id=number) for number in path],
+            [PastTurn(partial(self._turn_events, number), rows.get(number, 0), marks[number]) for number in path],
+            calls_made,
+        )
+
+    def _turn_events(self, turn: int) -> list[TurnEvent]:
+        with self._read() as reader:
+            rows = reader.execute(_TURN, (turn,)).fetchall()
+        return list(coalesced(self._ended_turns(rows)))
 
     def branch_ends(self, conversation: str, limit: int = 500) -> list[BranchEnd]:
         """Return the last turns of all branches, the latest first.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,8 +33,8 @@ class OpenConversation(Protocol):
         ...
 
     @property
-    def past(self) -> Sequence[TurnEvent]:
-        """Events of its earlier turns."""
+    def past(self) -> Sequence[Iterable[TurnEvent]]:
+        """Events of each of its earlier turns."""
         ...
 
     @property

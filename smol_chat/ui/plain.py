@@ -15,13 +15,14 @@ import queue
 import sys
 import termios
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing
+from itertools import chain
 from typing import Any, TypeVar, Union
 
 from smol_chat.agent.consent import ApprovalRequest, Decision
-from smol_chat.errors import SmolChatError
+from smol_chat.errors import SmolChatError, UsageError
 from smol_chat.events import TurnEvent
 from smol_chat.messages import Attachment
 from smol_chat.ui.backend import Backend, OpenConversation
@@ -143,10 +144,14 @@ class PlainChat:
             return
         past = self.conversation.past
         self.write("Ready." if not past else "Ready. The conversation so far:")
-        for event in past:
+        for event in chain.from_iterable(past):
             self.narrator.tell(event, again=True)
         if past:
             self.write("End of what was said before.")
+        if self.conversation.waiting:
+            self.resume()
+        elif self.conversation.can_resume:
+            self.write("The last turn was cut when the program ended. Write /resume to go on with it.")
 
     def _one_line(self) -> None:
         try:
@@ -173,9 +178,21 @@ class PlainChat:
         if self.conversation is None:
             self.write("No model is loaded yet; write /model to choose one.")
             return
-        attachments = self._attachments(text)
-        turn = self._run_turn(self.conversation, text, attachments)
-        running = asyncio.run_coroutine_threadsafe(turn, self._loop)
+        self._run(self.conversation, self.conversation.run_turn(text, self._attachments(text)))
+
+    def resume(self) -> None:
+        """Go on with a turn that the program's end cut.
+
+        Raises:
+            SmolChatError: there is none, another program has taken it up, or the history cannot be written.
+        """
+        if self.conversation is None or not self.conversation.can_resume:
+            raise UsageError("There is no turn here that was cut; write what you want next.")
+        self._run(self.conversation, self.conversation.resume())
+
+    def _run(self, conversation: OpenConversation, turn: AsyncGenerator[TurnEvent, None]) -> None:
+        """Tell what happens in a turn, and ask what it asks, to its end."""
+        running = asyncio.run_coroutine_threadsafe(self._pass_on(turn), self._loop)
         while True:
             try:
                 item = self._items.get()
@@ -188,10 +205,10 @@ class PlainChat:
                         self.narrator.tell(item)
             except KeyboardInterrupt:
                 self.write("\nStopping.")
-                asyncio.run_coroutine_threadsafe(self.conversation.cancel(), self._loop)
+                asyncio.run_coroutine_threadsafe(conversation.cancel(), self._loop)
         running.result()
         self.write("End of answer.\a")
-        asyncio.run_coroutine_threadsafe(self.conversation.warm(), self._loop)
+        asyncio.run_coroutine_threadsafe(conversation.warm(), self._loop)
 
     def _attachments(self, text: str) -> Sequence[Attachment]:
         if "@" not in text:
@@ -204,9 +221,9 @@ class PlainChat:
             self.write(f"There is no file {path!r} in the workspace, so nothing goes along for it.")
         return files
 
-    async def _run_turn(self, conversation: OpenConversation, text: str, attachments: Sequence[Attachment]) -> None:
+    async def _pass_on(self, turn: AsyncGenerator[TurnEvent, None]) -> None:
         try:
-            async with aclosing(conversation.run_turn(text, attachments)) as events:
+            async with aclosing(turn) as events:
                 async for event in events:
                     self._items.put(event)
         finally:

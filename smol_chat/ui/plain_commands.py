@@ -112,6 +112,10 @@ def _offline(chat: PlainChat, argument: str) -> None:
     chat.write("No tool may leave this machine." if egress.offline else "A call you allow may leave this machine.")
 
 
+def _resume(chat: PlainChat, _: str) -> None:
+    chat.resume()
+
+
 def _quit(chat: PlainChat, _: str) -> None:
     chat.leaving = True
 
@@ -126,5 +130,6 @@ COMMANDS = {
     "result": PlainCommand("say all of the last tool's result", _result),
     "undo": PlainCommand("take back the last file a tool wrote", _undo),
     "offline": PlainCommand("on lets no tool leave this machine, off does again", _offline),
+    "resume": PlainCommand("go on with a turn that was cut when the program ended", _resume),
     "quit": PlainCommand("leave; everything is kept", _quit),
 }

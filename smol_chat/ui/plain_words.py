@@ -88,6 +88,8 @@ class Narrator:
             case RoundStarted():
                 self._end_text()
                 self._thinking = False
+            case TurnResumed():
+                self._say("The program ended here. What ran then is not run again; what waited for you waits again.")
             case _:
                 self._about_turn(event)
 
@@ -111,7 +113,6 @@ class Narrator:
         | Notice
         | Summarised
         | Pinned
-        | TurnResumed
         | TurnSettings
         | TurnFinished
         | TurnFailed,
@@ -126,7 +127,8 @@ class Narrator:
                 self._say(f"The model wrote a call that cannot be read, so it was not run: {message}")
             case Decided(decision=decision, by=by, reason=reason):
                 if by != "user":
-                    self._say(f"{'Allowed' if decision == 'allow' else 'Denied'} by the rules. {reason}".rstrip())
+                    why = f": {reason}" if reason else "."
+                    self._say(f"{'Allowed' if decision == 'allow' else 'Denied'} by the rules{why}")
             case ToolFinished(result=result):
                 self._result(result)
             case ToolProgress(message=message) | Notice(message=message) | TurnFailed(message=message):
@@ -137,7 +139,7 @@ class Narrator:
                     self._say(ending)
             case Summarised():
                 self._say("The first turns were replaced by a summary, so that the conversation fits.")
-            case PromptProgress() | GenerationProgress() | ToolStarted() | Pinned() | TurnResumed() | TurnSettings():
+            case PromptProgress() | GenerationProgress() | ToolStarted() | Pinned() | TurnSettings():
                 pass
             case _:
                 assert_never(event)

@@ -46,10 +46,11 @@ def opened(journal: Journal, engine: Engine, name: str = "c", options: SessionOp
         toolbox=SmallToolbox(),
         approver=FixedApprover({"add": ALLOW}),
         options=options or SessionOptions(),
-        past=branch.events,
+        past=branch.last,
+        earlier=branch.past[:-1],
         calls_made=branch.calls_made,
     )
-    return Conversation(name, branch.events, session, journal, branch.turns)
+    return Conversation(name, branch.past, session, journal, branch.turns)
 
 
 async def say(conversation: Conversation, text: str) -> list[TurnEvent]:
@@ -70,7 +71,7 @@ def texts(messages: Sequence[Message]) -> list[str]:
 
 
 def asked(conversation: Conversation) -> list[str]:
-    return [event.text for event in conversation.past if isinstance(event, TurnStarted)]
+    return [event.text for turn in conversation.past for event in turn if isinstance(event, TurnStarted)]
 
 
 async def test_an_edited_message_replaces_what_came_after_it_for_the_model_and_keeps_it_for_the_user(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -34,6 +35,39 @@ def test_a_program_runs_until_it_is_killed(tmp_path: Path) -> None:
         assert not programs.running(name)
         assert not programs.others()
     assert list(tmp_path.rglob("*")) == [tmp_path / "history.db-programs"]
+
+
+LEAVES_A_CHILD = """
+import os, sys, time
+from pathlib import Path
+from smol_chat.journal.programs import Programs
+programs = Programs(Path(sys.argv[1]))
+if os.fork() == 0:
+    os.close(1)
+    time.sleep(100)
+print(programs.own, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_child_that_outlives_its_program_does_not_count_as_it(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    command = [sys.executable, "-c", LEAVES_A_CHILD, str(path)]
+    with (
+        closing(Programs(path)) as programs,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        ) as other,
+    ):
+        assert other.stdout is not None
+        name = other.stdout.readline().strip()
+        assert programs.running(name)
+        other.kill()
+        other.wait()
+        try:
+            assert not programs.running(name)
+        finally:
+            os.killpg(other.pid, signal.SIGKILL)
 
 
 def test_two_journals_of_one_program_know_each_other(tmp_path: Path) -> None:

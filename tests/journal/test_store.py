@@ -368,11 +368,11 @@ async def test_the_rest_of_a_turn_belongs_to_the_same_turn(path: Path) -> None:
         call = ToolCallProposed(ToolCall("1", "calculate", {}))
         await recorded(journal, conversation, [TurnStarted(conversation, "Hi"), call])
         before = journal.branch(conversation)
-        assert before.events == [TurnStarted(conversation, "Hi"), call, INTERRUPTED]
+        assert before.last == [TurnStarted(conversation, "Hi"), call, INTERRUPTED]
         rest: list[TurnEvent] = [TurnResumed(conversation), ContentDelta("Done."), END]
         journal.claim(before.turns[-1])
         async with aclosing(journal.record(conversation, play(rest), before.turns[-1])) as events:
             assert [event async for event in events] == rest
         after = journal.branch(conversation)
-        assert after.events == [TurnStarted(conversation, "Hi"), call, *rest]
+        assert after.last == [TurnStarted(conversation, "Hi"), call, *rest]
         assert [turn.id for turn in after.turns] == [turn.id for turn in before.turns]

@@ -39,6 +39,7 @@ from smol_chat.tools.registry import ToolRegistry
 from smol_chat.tools.spec import Effect, Preview
 from smol_chat.tools.undo import UndoStore
 from smol_chat.ui.backend import OpenConversation
+from support.turns import split_turns
 
 if TYPE_CHECKING:
     from smol_chat.tools.context import ToolWorkbench
@@ -94,7 +95,7 @@ class ScriptedConversation:
 
     def __init__(self, scripts: Sequence[Sequence[Step]], past: Sequence[TurnEvent] = (), id: str = "conv-1") -> None:
         self.id = id
-        self.past = list(past)
+        self.past = split_turns(past)
         self.tools_on = True
         self.tool_choice = "auto"
         self.sent: list[str] = []

@@ -40,10 +40,11 @@ class StoringBackend(ScriptedBackend):
             toolbox=SmallToolbox(),
             approver=approver,
             options=SessionOptions(),
-            past=branch.events,
+            past=branch.last,
+            earlier=branch.past[:-1],
             calls_made=branch.calls_made,
         )
-        self.current = Conversation(name, branch.events, session, self.history, branch.turns)
+        self.current = Conversation(name, branch.past, session, self.history, branch.turns)
         return self.current
 
     @override

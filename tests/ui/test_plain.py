@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from smol_chat.errors import EngineError
-from smol_chat.events import ContentDelta, ReasoningDelta, ReasoningFinished, RoundStarted, TurnStarted
+from smol_chat.events import (
+    CUT,
+    ContentDelta,
+    ReasoningDelta,
+    ReasoningFinished,
+    RoundStarted,
+    ToolCallProposed,
+    TurnEvent,
+    TurnFailed,
+    TurnStarted,
+)
 from smol_chat.messages import Attachment
 from smol_chat.tools.spec import Effect, Preview
 from smol_chat.ui.plain import PlainChat
@@ -184,3 +194,28 @@ def test_no_event_loop_is_left_running(tmp_path: Path) -> None:
     chatted(ScriptedBackend(tmp_path))
     with pytest.raises(RuntimeError):
         asyncio.get_running_loop()
+
+
+def test_a_question_that_waited_when_the_program_ended_is_asked_again(tmp_path: Path) -> None:
+    past: list[TurnEvent] = [
+        TurnStarted("conv-1", "Weather?"),
+        ToolCallProposed(WEATHER.call),
+        TurnFailed(CUT, "Cut."),
+    ]
+    asked = Ask((WEATHER,), result="rain", again=True)
+    backend = ScriptedBackend(tmp_path, [[asked, ContentDelta("It rains."), DONE]], past=past)
+    backend.conversation.waiting = 1
+    person = chatted(backend, "allow", "/resume", conversation="conv-1")
+    said = person.after("End of what was said before.")
+    assert said[0].startswith("The program ended here.")
+    assert "Assistant: It rains." in said
+    assert [decision.allowed for _, decision in backend.conversation.decisions] == [True]
+    assert said[-2] == "There is no turn here that was cut; write what you want next."
+
+
+def test_a_turn_cut_where_nothing_waits_is_gone_on_with_by_a_command(tmp_path: Path) -> None:
+    backend = ScriptedBackend(tmp_path, [[ContentDelta("It rains."), DONE]], past=[TurnStarted("conv-1", "Weather?")])
+    backend.conversation.may_resume = True
+    said = chatted(backend, "/resume", conversation="conv-1").after("End of what was said before.")
+    assert "Write /resume to go on with it." in said[0]
+    assert "Assistant: It rains." in said

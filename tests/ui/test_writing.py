@@ -55,7 +55,7 @@ async def test_each_conversation_has_its_own_draft(tmp_path: Path) -> None:
         backend.conversation.past = []
         await stage.press("ctrl+n")
         await stage.until(lambda: len(backend.opened) == 2 and not stage.composer.text)
-        backend.conversation.past = turn()
+        backend.conversation.past = [turn()]
         await stage.chat.open_conversation("conv-1")
         await stage.until(lambda: stage.composer.text == "for the old one")
 

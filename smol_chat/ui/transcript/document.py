@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from smol_chat.events import TurnEvent, TurnStarted
+from smol_chat.events import TurnEvent
 from smol_chat.ui.transcript.blocks import Block, ReasoningBlock
 from smol_chat.ui.transcript.lines import Line
 from smol_chat.ui.transcript.pieces import Piece
@@ -58,7 +58,7 @@ class Document:
         self.width = width
         self._heights = _Heights([turn.height(width) for turn in self.turns])
 
-    def load(self, turns: Sequence[Sequence[TurnEvent]], *, unfolded: bool) -> None:
+    def load(self, turns: Sequence[Iterable[TurnEvent]], *, unfolded: bool) -> None:
         """Show stored turns instead of what was there; nothing is built yet."""
         self.load_turns([Turn(events, unfolded=unfolded) for events in turns])
 
@@ -253,16 +253,6 @@ class Document:
         if is_new:
             self.update(turn)
         return blocks
-
-
-def split_turns(events: Sequence[TurnEvent]) -> list[list[TurnEvent]]:
-    """Cut a conversation's events into turns; each begins with `TurnStarted`."""
-    turns: list[list[TurnEvent]] = []
-    for event in events:
-        if isinstance(event, TurnStarted) or not turns:
-            turns.append([])
-        turns[-1].append(event)
-    return turns
 
 
 class _Heights:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable
 from itertools import accumulate
+from operator import length_hint
 from typing import NamedTuple
 
 from typing_extensions import assert_never
 
+from smol_chat.errors import SmolChatError
 from smol_chat.events import (
     CUT,
     ContentDelta,
@@ -63,7 +65,7 @@ class Slot(NamedTuple):
 class Turn:
     """What one turn shows. A stored turn keeps its events and builds its blocks when somebody looks."""
 
-    def __init__(self, events: Sequence[TurnEvent] | None = None, *, unfolded: bool = False) -> None:
+    def __init__(self, events: Iterable[TurnEvent] | None = None, *, unfolded: bool = False) -> None:
         self.unfolded = unfolded
         """Whether new reasoning blocks begin unfolded."""
         self.keeps_windows = False
@@ -96,7 +98,7 @@ class Turn:
     def begins(self) -> bool:
         """Whether it begins with a message of the user, and is not only something said beside the conversation."""
         if self._events is not None:
-            return isinstance(self._events[0], TurnStarted)
+            return True
         return bool(self._blocks) and isinstance(self._blocks[0], UserBlock)
 
     @property
@@ -122,8 +124,11 @@ class Turn:
         """The blocks, built now if need be."""
         if self._events is not None:
             events, self._events = self._events, None
-            for event in events:
-                self.feed(event)
+            try:
+                for event in events:
+                    self.feed(event)
+            except SmolChatError as error:  # what is stored cannot be read any more
+                self._add(NoticeBlock(error.message, symbol="✕", style="error"))
             self.close()
         return self._blocks
 
@@ -165,7 +170,7 @@ class Turn:
     def height(self, width: int) -> int:
         """Return the rows it takes; a guess as long as the blocks are not built."""
         if self._events is not None:
-            return 8 + min(len(self._events), 400) // 4
+            return 8 + min(length_hint(self._events), 400) // 4
         return self.tops(width)[-1]
 
     def measured(self) -> None:

@@ -7,7 +7,7 @@ Following the end is a state: only the user leaves it (by scrolling up) and take
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -24,7 +24,7 @@ from smol_chat.events import TurnEvent, TurnFailed, TurnFinished, TurnStarted
 from smol_chat.ui.transcript.attachment import AttachmentBlock
 from smol_chat.ui.transcript.blocks import AnswerBlock, Block, ReasoningBlock, UserBlock
 from smol_chat.ui.transcript.calls import CallBlock
-from smol_chat.ui.transcript.document import Document, Place, Row, split_turns
+from smol_chat.ui.transcript.document import Document, Place, Row
 from smol_chat.ui.transcript.finding import Finder, Found, Hit, ranges
 from smol_chat.ui.transcript.lines import Line
 from smol_chat.ui.transcript.markdown import last_code, warm_up
@@ -155,11 +155,8 @@ class Transcript(ScrollView, can_focus=True):
         else:
             self._change()
 
-    def load(self, stored: Sequence[Sequence[TurnEvent]] | Sequence[TurnEvent]) -> None:
-        """Show a stored conversation instead, at its end. Takes turns, or all events in order."""
-        turns: Sequence[Sequence[TurnEvent]] = [item for item in stored if isinstance(item, Sequence)]
-        if not turns:
-            turns = split_turns([item for item in stored if not isinstance(item, Sequence)])
+    def load(self, turns: Sequence[Iterable[TurnEvent]]) -> None:
+        """Show a stored conversation instead, at its end; of most turns nothing is read before somebody looks."""
         self.clear()
         self._document.load(turns, unfolded=self._unfold_reasoning)
         self.flush()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from textual.geometry import Region
 
+from smol_chat.errors import JournalError
 from smol_chat.events import (
     ContentDelta,
     Decided,
@@ -318,11 +319,28 @@ async def test_laid_out_lines_are_forgotten_when_nobody_looked_at_them_for_long(
         assert kept <= 6_100
 
 
-async def test_a_flat_list_of_events_can_be_loaded_too() -> None:
+class Unreadable:
+    """A stored turn of a history that is damaged."""
+
+    def __iter__(self) -> Iterator[TurnEvent]:
+        raise JournalError("The history is damaged.")
+
+
+async def test_a_stored_turn_that_cannot_be_read_is_a_sentence_in_its_place() -> None:
     app = TranscriptApp()
     async with app.run_test(size=(60, 20)) as pilot:
         await pilot.pause()
-        app.transcript.load([*turn("one"), *turn("two")])
+        app.transcript.load([turn("one"), Unreadable(), turn("two")])
+        shown = "\n".join(app.rows())
+        assert "The history is damaged." in shown
+        assert shown.index("one") < shown.index("damaged") < shown.index("two")
+
+
+async def test_a_stored_conversation_can_be_loaded_and_cleared() -> None:
+    app = TranscriptApp()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.pause()
+        app.transcript.load([turn("one"), turn("two")])
         assert [row for row in app.rows() if "you" in row] == [" you  one", " you  two"]
         app.transcript.clear()
         assert not any(app.rows())
