@@ -70,6 +70,11 @@ _BRANCH = """
     SELECT turn, kind, body FROM branch JOIN events ON turn = branch.id ORDER BY turn, events.id"""
 """All events of a branch, given its last turn."""
 
+_SUMMARY = """
+    SELECT id, title, model, started, updated,
+        (SELECT count(*) FROM turns WHERE conversation = conversations.id), pinned, named_by
+    FROM conversations"""
+
 _TURN = "SELECT turn, kind, body FROM events WHERE turn = ? ORDER BY id"
 
 _CALLS = """
@@ -377,13 +382,19 @@ class Journal:
             JournalError: the history cannot be read.
         """
         with self._read() as reader:
-            rows = reader.execute(
-                "SELECT id, title, model, started, updated,"
-                " (SELECT count(*) FROM turns WHERE conversation = conversations.id), pinned, named_by"
-                " FROM conversations ORDER BY pinned DESC, updated DESC, id DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
+            order = "ORDER BY pinned DESC, updated DESC, id DESC LIMIT ?"
+            rows = reader.execute(f"{_SUMMARY} {order}", (limit,)).fetchall()
         return [ConversationSummary(*row) for row in rows]
+
+    def summary(self, conversation: str) -> ConversationSummary | None:
+        """Return what a list says of one conversation; None where it is not stored.
+
+        Raises:
+            JournalError: the history cannot be read.
+        """
+        with self._read() as reader:
+            row = reader.execute(f"{_SUMMARY} WHERE id = ?", (conversation,)).fetchone()
+        return ConversationSummary(*row) if row else None
 
     def rename(self, conversation: str, title: str, by: Literal["user", "model"] = "user") -> None:
         """Give a conversation a title; the model's never replaces a person's.

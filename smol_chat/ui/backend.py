@@ -18,7 +18,7 @@ from smol_chat.paths import DataPaths
 
 if TYPE_CHECKING:  # their modules cost start-up time
     from smol_chat.journal.search import Search
-    from smol_chat.journal.store import BranchEnd, ConversationSummary
+    from smol_chat.journal.store import BranchEnd, ConversationSummary, Journal
     from smol_chat.models.discover import InstalledModel
     from smol_chat.tools.context import ToolWorkbench
     from smol_chat.tools.registry import ToolRegistry
@@ -208,6 +208,10 @@ class Backend(Protocol):
 
     def conversations(self) -> list[ConversationSummary]:
         """Return the stored conversations, newest first."""
+        ...
+
+    def journal(self) -> Journal:
+        """Return the history; takes a moment the first time."""
         ...
 
     def search(self) -> Search:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from smol_chat.sanitise import visible
+from smol_chat.errors import SmolChatError
+from smol_chat.sanitise import single_line, visible
 from smol_chat.ui.composer import Composer
 from smol_chat.ui.consent.effects import EFFECTS
 from smol_chat.ui.files import list_files
@@ -17,6 +18,7 @@ from smol_chat.ui.screens.picker import PickerScreen, Row
 from smol_chat.ui.screens.sheet import SheetScreen
 
 if TYPE_CHECKING:  # the screen's commands import this module
+    from smol_chat.journal import ConversationSummary
     from smol_chat.tools.registry import ToolRegistry
     from smol_chat.ui.screens.chat import ChatScreen
 
@@ -28,7 +30,11 @@ async def pick_conversation(chat: ChatScreen) -> None:
     """Let the user go back to an earlier conversation."""
     summaries = await asyncio.to_thread(chat.backend.conversations)
     rows = [
-        Row(summary.id, summary.title or "(no text)", f"{_date(summary.updated)} · {_count(summary.turns, 'turn')}")
+        Row(
+            summary.id,
+            ("◆ " if summary.pinned else "") + (summary.title or "(no text)"),
+            f"{_date(summary.updated)} · {_count(summary.turns, 'turn')}",
+        )
         for summary in summaries
     ]
 
@@ -37,6 +43,26 @@ async def pick_conversation(chat: ChatScreen) -> None:
             chat.run_worker(chat.open_conversation(conversation_id), group="command")
 
     chat.app.push_screen(PickerScreen("Conversations", rows, empty="No conversation is stored that fits."), opened)
+
+
+def ask_to_delete(chat: ChatScreen, summary: ConversationSummary) -> None:
+    """Delete the conversation that is shown, if that is really wanted."""
+
+    async def delete() -> None:
+        await chat.wind_down()
+        try:
+            await asyncio.to_thread(chat.backend.journal().delete, summary.id)
+        except SmolChatError as error:
+            chat.say(error.message)
+            return
+        await chat.open_conversation(None)
+
+    def answered(answer: str | None) -> None:
+        if answer == "delete":
+            chat.run_worker(delete(), group="command")
+
+    rows = [Row("keep", "Keep it"), Row("delete", "Delete it for good", f"{_count(summary.turns, 'turn')}")]
+    chat.app.push_screen(PickerScreen(f"Delete {single_line(summary.title, 60)!r}?", rows), answered)
 
 
 async def pick_branch(chat: ChatScreen) -> None:

@@ -29,7 +29,7 @@ from smol_chat.events import (
     TurnStarted,
 )
 from smol_chat.journal.search import Search
-from smol_chat.journal.store import BranchEnd, ConversationSummary
+from smol_chat.journal.store import BranchEnd, ConversationSummary, Journal
 from smol_chat.messages import Attachment, JsonObject, Timings, ToolCall, ToolFailure, ToolResult, Usage
 from smol_chat.models.discover import InstalledModel
 from smol_chat.paths import DataPaths
@@ -319,6 +319,9 @@ class ScriptedBackend:
 
     def conversations(self) -> list[ConversationSummary]:
         return self.stored
+
+    def journal(self) -> Journal:
+        raise AssertionError("this backend stores nothing")
 
     def search(self) -> Search:
         return Search(self.paths.history_db)

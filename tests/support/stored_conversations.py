@@ -52,6 +52,10 @@ class StoringBackend(ScriptedBackend):
         return self.history.conversations()
 
     @override
+    def journal(self) -> Journal:
+        return self.history
+
+    @override
     def search(self) -> Search:
         return Search(self.paths.history_db)
 
