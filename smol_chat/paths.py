@@ -83,16 +83,17 @@ class DataPaths:
     def create(self) -> None:
         """Make the folder and its sub-folders where they are missing, for this user only.
 
+        One that is there but cannot be written will do: a chat goes on without what it would keep there.
+
         Raises:
-            UsageError: the folder cannot be made or written.
+            UsageError: the folder cannot be made.
         """
         try:
             for folder in (self.root, self.models, self.snapshots, self.themes, self.logs):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
-            raise UsageError(self._unusable(error.strerror or str(error))) from error
-        if not os.access(self.root, os.W_OK | os.X_OK):
-            raise UsageError(self._unusable("it may not be written"))
+            if not self.root.is_dir():
+                raise UsageError(self._unusable(error.strerror or str(error))) from error
 
     def _unusable(self, problem: str) -> str:
         return f"The data folder {str(self.root)!r} cannot be used ({problem}); name another one with --data-dir."

@@ -23,9 +23,10 @@ from smol_chat.events import (
     TurnFinished,
     TurnStarted,
 )
-from smol_chat.messages import ToolMessage
+from smol_chat.messages import JsonObject, ToolMessage
 from support.approvers import ALLOW, FixedApprover
 from support.gguf_models import write_scripted_model
+from support.openai_server import Answer, OpenAIServer, Refusal, Stream, content, finish
 
 
 def call_text(name: str, **arguments: object) -> str:
@@ -163,3 +164,22 @@ async def test_a_pinned_turn_is_still_pinned_when_the_conversation_is_opened_aga
         assert not any(
             isinstance(event, TurnFailed) for turn in again.past for event in turn
         )  # neither turn counts as cut
+
+
+async def test_no_key_of_the_settings_comes_into_the_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "sk-a-very-secret-key-0123456789"
+    monkeypatch.setenv("THE_KEY", key)
+    (tmp_path / "data").mkdir()
+    echoed: JsonObject = {"error": {"message": f"Incorrect API key provided: {key}."}}
+    answers: list[Answer] = [Stream([*content("Hello"), *finish()]), Refusal(401, echoed)]
+    async with OpenAIServer(answers) as server:
+        settings = f'[server]\nurl = "{server.url}"\napi_key_env = "THE_KEY"\n'
+        (tmp_path / "data" / "config.toml").write_text(settings)
+        async with assembled(tmp_path, None) as assembly:
+            conversation = await assembly.open_conversation(FixedApprover({}))
+            assert isinstance((await turn(conversation, "Hi"))[-1], TurnFinished)
+            assert isinstance((await turn(conversation, "Again"))[-1], TurnFailed)
+        assert server.headers[-1]["authorization"] == f"Bearer {key}"
+    kept = {file.name: file.read_bytes() for file in (tmp_path / "data").rglob("*") if file.is_file()}
+    assert b"Again" in kept["history.db"]
+    assert [name for name, body in kept.items() if key.encode() in body] == []

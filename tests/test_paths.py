@@ -29,6 +29,11 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
     assert "--data-dir" in caught.value.message
 
 
+def test_a_folder_that_is_there_will_do_although_nothing_can_be_made_in_it(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("stands in the way")
+    DataPaths(tmp_path).create()
+
+
 def test_a_private_file_is_readable_by_its_user_alone(tmp_path: Path) -> None:
     old = os.umask(0)
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 
 from smol_chat.commands.start import assemble, chosen_conversation
 from smol_chat.config import write_default_config
-from smol_chat.errors import UsageError
+from smol_chat.errors import ConfigError, UsageError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -23,7 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("This terminal (TERM=dumb) cannot show the screen: smol-chat --plain chats in plain lines.")
     conversation = chosen_conversation(arguments, assembly)
     if "config" not in vars(arguments):
-        write_default_config(assembly.paths.config_file)
+        with suppress(ConfigError):  # where it cannot be written, the defaults are what it would have said
+            write_default_config(assembly.paths.config_file)
 
     if plain:
         from smol_chat.ui.plain import run_plain  # late: the screen does not need it, nor this the screen

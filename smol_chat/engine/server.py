@@ -98,6 +98,9 @@ class ServerEngine:
                 async with aclosing(answer.events()) as events:
                     async for event in events:
                         yield event
+            except EngineError as error:
+                error.message = self._without_key(error.message)  # what a server said of it, wherever in the answer
+                raise
             finally:
                 self._answer = None
                 transfer.cancel()
@@ -282,7 +285,12 @@ class ServerEngine:
         return self._client
 
     def _failure(self, status: int, body: bytes) -> EngineError:
-        return failure(status, body, host=self._host, model=self._model or "", models=self._models)
+        said = self._without_key(body.decode("utf-8", "replace")).encode()
+        return failure(status, said, host=self._host, model=self._model or "", models=self._models)
+
+    def _without_key(self, text: str) -> str:
+        """Take out the key: some servers quote the one they refuse, and errors are shown and kept in the history."""
+        return text.replace(self._api_key, "…") if self._api_key else text
 
     def _lost(self, error: Exception) -> ServerError:
         import httpx  # late, see _transfer

@@ -69,18 +69,7 @@ class Writer:
         if self._connection is None:
             return
         self._unsaved[row] = body
-        try:
-            self._commit(self._connection)
-        except sqlite3.IntegrityError:
-            # The conversation was deleted while it went on; its rows have nothing left to belong to.
-            log.warning("a conversation was deleted while it was being recorded")
-            self._unsaved.clear()
-        except sqlite3.Error as error:
-            self._failed(self._connection, str(error))
-        else:
-            if self.failure:
-                self.failure = ""
-                self._connection.execute(f"PRAGMA busy_timeout = {self._busy_ms}")
+        self._save_all(self._connection)
 
     def take_notice(self) -> str | None:
         """Return a sentence the user has not read yet, once."""
@@ -88,9 +77,26 @@ class Writer:
         return notice
 
     def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
+        """Try once more to store what could not be stored, and close the connection."""
+        if self._connection is None:
+            return
+        if self._unsaved:
+            self._save_all(self._connection)
+        self._connection.close()
+
+    def _save_all(self, connection: sqlite3.Connection) -> None:
+        try:
+            self._commit(connection)
+        except sqlite3.IntegrityError:
+            # The conversation was deleted while it went on; its rows have nothing left to belong to.
+            log.warning("a conversation was deleted while it was being recorded")
+            self._unsaved.clear()
+        except sqlite3.Error as error:
+            self._failed(connection, str(error))
+        else:
+            if self.failure:
+                self.failure = ""
+                connection.execute(f"PRAGMA busy_timeout = {self._busy_ms}")
 
     def _commit(self, connection: sqlite3.Connection) -> None:
         turns: dict[Turn, int] = {}

@@ -92,6 +92,22 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def connect_read_only(path: Path) -> sqlite3.Connection | None:
+    """Open a database in a folder that cannot be written, for reading; None where that cannot be or is not so."""
+    if not path.exists() or os.access(path.parent, os.W_OK):
+        return None
+    # Nobody changes it there, so no locks are needed; they would have to be written.
+    where = f"{path.absolute().as_uri()}?immutable=1"
+    connection = sqlite3.connect(where, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        if _version(connection, path, MIGRATIONS) == len(MIGRATIONS):
+            return connection
+    except (sqlite3.Error, JournalError):
+        pass
+    connection.close()
+    return None
+
+
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Switch a new database to a write-ahead log; SQLite does not wait while another program does the same."""
     deadline = time.monotonic() + BUSY_MS / 1000

@@ -40,7 +40,7 @@ from smol_chat.journal.codec import NOT_STORED, coalesced, decode, encode
 from smol_chat.journal.past import Branch, PastTurn
 from smol_chat.journal.programs import Programs
 from smol_chat.journal.recording import Follows, Recording, Row, Turn, Writer, title_of
-from smol_chat.journal.schema import BUSY_MS, KEPT, connect, migrate
+from smol_chat.journal.schema import BUSY_MS, KEPT, connect, connect_read_only, migrate
 from smol_chat.journal.tree import Tree
 
 log = logging.getLogger(__name__)
@@ -168,13 +168,18 @@ class Journal:
         except (sqlite3.Error, OSError, JournalError) as error:
             for connection in opened:
                 connection.close()
-            return cls(path, None, Writer(None, failure=_unusable(path, error)))
+            return cls(path, connect_read_only(path), Writer(None, failure=_unusable(path, error)))
         try:
             programs = Programs(path)
         except OSError as error:  # such as a disk that cannot be written, where no turn will be stored either
             log.warning("other programs cannot see that this one runs: %s", error)
             programs = None
         return cls(path, opened[0], Writer(opened[1], busy_ms=BUSY_MS), programs)
+
+    @property
+    def failure(self) -> str:
+        """Why nothing can be stored at the moment; empty while all is kept."""
+        return self._writer.failure
 
     def create(self, model: str) -> str:
         """Return the id of a new conversation. Nothing is stored before its first turn."""
