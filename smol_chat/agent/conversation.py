@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from smol_chat.agent.context_report import ContextReport
 from smol_chat.agent.session import Session
+from smol_chat.errors import JournalError
 from smol_chat.events import Pinned, TurnEvent
 from smol_chat.messages import Attachment
 
 if TYPE_CHECKING:  # sqlite costs start-up time
     from smol_chat.journal.recording import Turn
     from smol_chat.journal.store import BranchEnd, Journal
+
+
+log = logging.getLogger(__name__)
 
 
 class Version(NamedTuple):
@@ -88,6 +93,18 @@ class Conversation:
     async def warm(self) -> None:
         """Prepare for the next turn in the background."""
         await self.session.warm()
+
+    async def name_itself(self) -> None:
+        """Have the model give a conversation a title that has only its first line for one; tried once a turn.
+
+        Cancel it when a turn is to begin: nothing is lost but the title.
+        """
+        try:
+            summary = await asyncio.to_thread(self._journal.summary, self.id)
+            if summary is not None and summary.named_by == "text" and (title := await self.session.suggest_title()):
+                await asyncio.to_thread(self._journal.rename, self.id, title, "model")
+        except JournalError as error:
+            log.info("the conversation was not named: %s", error.message)
 
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""

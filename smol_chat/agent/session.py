@@ -254,6 +254,17 @@ class Session:
         except SmolChatError as error:  # the next turn says it to the user
             log.info("nothing was prepared: %s", error.message)
 
+    async def suggest_title(self) -> str:
+        """Ask the model for a title; empty where it has none. Cancel it when a turn is to begin."""
+        from smol_chat.agent.titles import suggest  # late: start-up
+
+        try:
+            info = await self._engine.start()
+            return "" if self._running else await suggest(self._engine, await self._next_request(info))
+        except SmolChatError as error:  # a title is not worth a word to the user
+            log.info("no title was found: %s", error.message)
+            return ""
+
     async def cancel(self) -> None:
         """End the running turn in an orderly way: it still finishes, with reason `cancelled`. Without one: nothing."""
         if not self._running:

@@ -105,6 +105,10 @@ class OpenConversation(Protocol):
         """Prepare for the next turn in the background."""
         ...
 
+    async def name_itself(self) -> None:
+        """Have the model give the conversation a title where nobody has; cancel it when a turn is to begin."""
+        ...
+
     async def cancel(self) -> None:
         """End the running turn in an orderly way; its last event still comes."""
         ...

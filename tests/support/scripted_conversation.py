@@ -100,6 +100,7 @@ class ScriptedConversation:
         self.tool_choice = "auto"
         self.sent: list[str] = []
         self.rewound: list[int] = []
+        self.named = 0
         self.attached: list[tuple[Attachment, ...]] = []
         self.warmed = 0
         self.waiting = 0
@@ -150,6 +151,9 @@ class ScriptedConversation:
 
     async def warm(self) -> None:
         self.warmed += 1
+
+    async def name_itself(self) -> None:
+        self.named += 1
 
     async def cancel(self) -> None:
         self._cancelled.set()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from smol_chat.ui.screens.picker import PickerScreen
 from support.screen import Stage, on_stage
+from support.scripted_engine import WaitForStop
 from support.stored_conversations import StoringBackend
 
 
@@ -51,3 +52,14 @@ async def test_a_conversation_is_deleted_only_after_it_was_asked(tmp_path: Path)
             await stage.until(lambda: not isinstance(stage.app.screen, PickerScreen))
             await stage.until(lambda left=left: len(backend.conversations()) == left)  # type: ignore[misc]
         await stage.until(lambda: "Lemons." not in stage.text)
+
+
+async def test_a_quiet_moment_names_the_conversation_and_a_message_ends_that(tmp_path: Path) -> None:
+    backend = StoringBackend(tmp_path, [["One."], ["Lem", WaitForStop()], ["Two."], ["Lemons in Sicily"]])
+    async with on_stage(backend) as stage:
+        await say(stage, "first", "One.")
+        stage.chat.naming.now()
+        await stage.until(lambda: len(backend.engine.requests) == 2)
+        await say(stage, "second", "Two.")
+        stage.chat.naming.now()
+        await stage.until(lambda: backend.conversations()[0].title == "Lemons in Sicily")

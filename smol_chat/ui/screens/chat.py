@@ -36,6 +36,7 @@ from smol_chat.ui.consent.guard import Keystrokes
 from smol_chat.ui.drafts import NEW, Drafts
 from smol_chat.ui.hints import Hints
 from smol_chat.ui.history import InputHistory
+from smol_chat.ui.naming import Naming
 from smol_chat.ui.queue import MessageQueue
 from smol_chat.ui.reviewer import ScreenReviewer
 from smol_chat.ui.slow_line import frames_per_second
@@ -116,6 +117,7 @@ class ChatScreen(Screen[None]):
         self._queue = MessageQueue()
         self._hints = Hints()
         self.branches = Branches(self)
+        self.naming = Naming(self)
         self._composer = Composer(InputHistory(backend.paths.root / "input_history.jsonl"))
         self._drafts = Drafts(backend.paths.root / "drafts")
         self._draft_of = ""
@@ -285,6 +287,8 @@ class ChatScreen(Screen[None]):
             self.run_worker(self._send(self._conversation, text), group="turn")
         else:
             self.prepare()
+            if self._has_turns:
+                self.naming.later()
 
     def prepare(self) -> None:
         """Have the model read what the next turn will begin with."""
@@ -354,6 +358,7 @@ class ChatScreen(Screen[None]):
         await self._run_turn(conversation.run_turn(text, attachments))
 
     async def _run_turn(self, turn: AsyncGenerator[TurnEvent, None]) -> None:
+        self.naming.stop()
         await self._turns.run(turn)
         self._advance()
 
@@ -405,6 +410,7 @@ class ChatScreen(Screen[None]):
     async def wind_down(self) -> None:
         """End what is running in an orderly way."""
         self.keep_draft()
+        self.naming.stop()
         await self._turns.wind_down()
 
     def say(self, sentence: str) -> None:
