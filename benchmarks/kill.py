@@ -72,7 +72,7 @@ class PacedServer(OpenAIServer):
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         chance, number = self._chance, len(self.requests)
-        words = [f"<{number}.{word}> " for word in range(chance.randrange(10, 120))]
+        words = [f"<{number}.{word}> " for word in range(chance.randrange(20, 500))]
         self.texts.append("".join(words))
         chunks: list[JsonObject] = [*reasoning(*words[: len(words) // 3]), *content(*words[len(words) // 3 :])]
         calls = chance.choice((0, 1, 1, 2, 3))
@@ -259,7 +259,7 @@ class Round:
             self._fault(f"{', '.join(sorted(self._waiting))} waited, and the program went on without asking again")
         tally.waited_again += len(self._waiting & asked.keys())
         self._check_calls(history, traces)
-        tally.killed_while[_moment(history)] += 1
+        tally.killed_while[_moment(history, shown)] += 1
         tally.decisions += len(answered)
 
     def _check_tail(self, kept: list[Atom], shown: list[Shown]) -> None:
@@ -320,17 +320,16 @@ def _mark(event: ToolCallProposed) -> str | None:
     return found.group() if found else None
 
 
-def _moment(history: list[TurnEvent]) -> str:
-    """Return what the program was doing when it was killed, going by the last that is stored."""
-    stored = [event for event in history if not (isinstance(event, TurnFailed) and event.kind == CUT)]
+def _moment(history: list[TurnEvent], shown: list[Shown]) -> str:
+    """Return what the program was doing when it was killed."""
     cut = History(history).cut
     if cut and cut.waiting:
         return "asking"
     if cut and cut.started - cut.finished:
         return "running a tool"
-    if stored and isinstance(stored[-1], (ContentDelta, ReasoningDelta)):
+    if shown and shown[-1].atom.kind in ("ContentDelta", "ReasoningDelta"):
         return "streaming"
-    return "between"
+    return "between" if shown else "starting"
 
 
 def kill_rounds(rounds: int, seed: int, folder: Path) -> Tally:
