@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import accumulate
 from operator import length_hint
 from typing import NamedTuple
@@ -80,7 +81,10 @@ class Turn:
         self._width = 0
         self._writing_call = False
         self._cut = False
-        self._hint_block = NoticeBlock("writing a tool call…", symbol="○")
+
+    @cached_property
+    def _hint_block(self) -> NoticeBlock:
+        return NoticeBlock("writing a tool call…", symbol="○")
 
     @classmethod
     def of(cls, block: Block) -> Turn:
