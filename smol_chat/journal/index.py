@@ -132,9 +132,11 @@ def texts_of(rows: Iterable[Row]) -> list[str]:
     return ["\n".join(part) for part in (question, answer, reasoning, tools)]
 
 
-def rows_of(connection: sqlite3.Connection, turn: int) -> list[Row]:
-    """Return the stored events of a turn."""
-    return _rows(connection, turn, None)
+def rows_of(connection: sqlite3.Connection, turn: int, last: int | None = None) -> list[Row]:
+    """Return the stored events of a turn, up to one of them."""
+    return connection.execute(
+        "SELECT id, kind, body FROM events WHERE turn = ? AND (? IS NULL OR id <= ?) ORDER BY id", (turn, last, last)
+    ).fetchall()
 
 
 def _delete(connection: sqlite3.Connection, conversations: Sequence[str]) -> None:
@@ -143,7 +145,7 @@ def _delete(connection: sqlite3.Connection, conversations: Sequence[str]) -> Non
     try:
         indexed = [row for name in conversations for row in connection.execute(statement, (name,)).fetchall()]
         for turn, last in indexed:
-            _write(connection, turn, _rows(connection, turn, last), delete=True)
+            _write(connection, turn, rows_of(connection, turn, last), delete=True)
         if indexed:  # a deletion is only noted in the index; merging all its parts takes the words out of the file
             connection.execute("INSERT INTO search (search) VALUES ('optimize')")
         for name in conversations:
@@ -194,9 +196,3 @@ def _write(connection: sqlite3.Connection, turn: int, rows: list[Row], *, delete
     else:
         statement = f"INSERT INTO search (rowid, {', '.join(FIELDS)}) VALUES (?, ?, ?, ?, ?)"
     connection.execute(statement, (turn, *texts))
-
-
-def _rows(connection: sqlite3.Connection, turn: int, last: int | None) -> list[Row]:
-    return connection.execute(
-        "SELECT id, kind, body FROM events WHERE turn = ? AND (? IS NULL OR id <= ?) ORDER BY id", (turn, last, last)
-    ).fetchall()
