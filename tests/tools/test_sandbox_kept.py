@@ -56,13 +56,14 @@ async def test_without_being_told_to_nothing_is_kept(sandbox: ProcessSandbox) ->
 
 @linux
 async def test_another_conversation_finds_nothing_and_ends_what_was_kept(sandbox: ProcessSandbox) -> None:
+    before = children()  # other tests may have left some that end in their own time
     await run(sandbox, "x = 1")
-    (first,) = children()
+    (first,) = children() - before
     assert "NameError" in (await run(sandbox, "x", keep="two")).error
     assert first not in children()
     assert (sandbox.keeps("one"), sandbox.keeps("two")) == (False, True)
     await sandbox.forget()
-    assert children() == set()
+    assert not children() - before
 
 
 async def test_an_error_keeps_the_variables_and_names_the_lines_of_the_right_program(sandbox: ProcessSandbox) -> None:
