@@ -71,6 +71,9 @@ class ContextKeeper:
         self._reviewer = reviewer
         self._stopped = stopped
         self._said: tuple[str, ...] = ()
+        self.request = GenerationRequest(())
+        """What `fit` made last."""
+        self._bytes = 0
         self._known: _Measure | None = None
         self._costs: dict[str, int] = {}
         self._around = 0
@@ -153,7 +156,7 @@ class ContextKeeper:
     async def fit(
         self, make: Callable[[Sequence[Message]], GenerationRequest], *, window: int
     ) -> AsyncGenerator[TurnEvent, None]:
-        """Make the next request fit; yield what changed. Afterwards `messages` returns what fits.
+        """Make the next request fit; yield what changed. Afterwards `request` is the one that fits.
 
         Args:
             make: makes a request of the history's messages.
@@ -163,11 +166,11 @@ class ContextKeeper:
             ContextOverflowError: it does not fit whatever is left out.
             EngineError: a summary was needed and the model could not be asked.
         """
-        request = make(self.messages())
-        limit = window - reply_reserve(window, request.sampling)
-        if not window or self._surely_fits(request, limit):
+        self._take(make)
+        limit = window - reply_reserve(window, self.request.sampling)
+        if not window or self._surely_fits(limit):
             return
-        tokens = await self._measured(request)
+        tokens = await self._measured()
         if tokens > limit:
             tokens, cut = await self._shorten(make, tokens, limit)
             if cut:
@@ -180,32 +183,38 @@ class ContextKeeper:
             if summarised is None:
                 return
             yield summarised  # the session takes it into the history
-            tokens = await self._measured(make(self.messages()))
+            self._take(make)
+            tokens = await self._measured()
 
     def messages(self) -> tuple[Message, ...]:
         """Return what the model is shown of the history."""
         return self._history.messages(self.kept)
 
-    def note(self, request: GenerationRequest, used: int) -> None:
-        """Learn from a finished generation how many tokens prompt and answer came to."""
-        self._known = _Measure(used, _size(request)) if used else None
+    def note(self, used: int) -> None:
+        """Learn from the finished generation of `request` how many tokens prompt and answer came to."""
+        self._known = _Measure(used, self._bytes) if used else None
 
     def forget(self) -> None:
         """Take note that the history is no longer the one that was counted."""
         self._known = None
 
-    def _surely_fits(self, request: GenerationRequest, limit: int) -> bool:
-        """Tell without counting that a prompt fits: no token has less than a byte."""
-        size, known = _size(request), self._known
-        if size + _HEADER_TOKENS * (len(request.messages) + 1) <= limit:
+    def _take(self, make: Callable[[Sequence[Message]], GenerationRequest]) -> None:
+        """Make the request of what the model is shown now, and measure it once."""
+        self.request = make(self.messages())
+        self._bytes = _size(self.request)
+
+    def _surely_fits(self, limit: int) -> bool:
+        """Tell without counting that the prompt fits: no token has less than a byte."""
+        size, known = self._bytes, self._known
+        if size + _HEADER_TOKENS * (len(self.request.messages) + 1) <= limit:
             return True
         if known is None or size < known.size:
             return False
         return known.tokens + size - known.size + 4 * _HEADER_TOKENS <= limit
 
-    async def _measured(self, request: GenerationRequest) -> int:
-        tokens = await self._tokens(request)
-        self._known = _Measure(tokens, _size(request))
+    async def _measured(self) -> int:
+        tokens = await self._tokens(self.request)
+        self._known = _Measure(tokens, self._bytes)
         return tokens
 
     async def _tokens(self, request: GenerationRequest) -> int:
@@ -218,7 +227,7 @@ class ContextKeeper:
         """Shorten results until the prompt is well below its limit; return its tokens and the tools whose were cut."""
         cut: list[str] = []
         aim = int(SHORTEN_TO * limit)
-        per_token = max(1.0, _size(make(self.messages())) / tokens)
+        per_token = max(1.0, self._bytes / tokens)
         current = {message.call_id for message in _results(self._history.turn(self._history.turns - 1))}
         for least in (LEAST * 4, LEAST):
             expected = tokens
@@ -235,7 +244,8 @@ class ContextKeeper:
                 self.kept[message.call_id] = keep
                 expected -= int((before - keep) / per_token)
                 cut.append(message.name)
-            tokens = await self._measured(make(self.messages()))
+            self._take(make)
+            tokens = await self._measured()
             if tokens <= limit:
                 break
         return tokens, cut

@@ -403,13 +403,12 @@ class Session:
                 yield event
         if self._cancelled.is_set():
             return
-        request = make(self._context.messages())
-        async with aclosing(asked.events(self._engine, request)) as events:
+        async with aclosing(asked.events(self._engine, self._context.request)) as events:
             async for event in events:
                 yield event
         if asked.finished is not None:
             usage = asked.finished.usage
-            self._context.note(request, usage.prompt_tokens + usage.completion_tokens)
+            self._context.note(usage.prompt_tokens + usage.completion_tokens)
 
     async def _offer(self, info: EngineInfo, choice: str) -> tuple[tuple[ToolSchema, ...], str]:
         """Return the tools this turn offers, and what the user should know about that; empty for nothing new."""
