@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterable, Mapping
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -13,16 +12,10 @@ from smol_chat.agent.policy import Action, Rule
 from smol_chat.agent.sources import UNTRUSTED
 from smol_chat.config import Where, suggestion
 from smol_chat.config.edit import replace_file, toml_value
-from smol_chat.config.locate import key_lines
-from smol_chat.config.settings import syntax_problem
+from smol_chat.config.toml_file import parse_tables, read_utf8
 from smol_chat.errors import ConfigError
 from smol_chat.messages import Origin
 from smol_chat.tools.spec import Effect
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 LARGEST = 1_000_000
 """Bytes of a policy file; nobody writes as many rules."""
@@ -55,13 +48,11 @@ def policy_text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path} is larger than {LARGEST:,} bytes; no policy file is.")
-        return path.read_bytes().decode("utf-8")
+        return read_utf8(path)
     except (FileNotFoundError, NotADirectoryError):
         return ""
-    except OSError as error:
+    except OSError as error:  # its size could not be read
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
 
 
 def parse_policy(text: str, file: str) -> tuple[Rule, ...]:
@@ -70,12 +61,7 @@ def parse_policy(text: str, file: str) -> tuple[Rule, ...]:
     Raises:
         ConfigError: it is no TOML, or a rule cannot be used; the sentence has the line.
     """
-    text = text.replace("\r\n", "\n")
-    try:
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(syntax_problem(error, file)) from error
-    where = Where(file, "", key_lines(text))
+    tables, where = parse_tables(text, file)
     for name in tables:
         if name != "rule":
             where.fail(name, f"{name} means nothing here; begin each rule with [[rule]] on a line of its own.")

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from smol_chat.config.fields import Where, read_section, setting, suggestion
-from smol_chat.config.locate import key_lines
+from smol_chat.config.toml_file import parse_tables, read_utf8
 from smol_chat.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 T = TypeVar("T")
 
@@ -222,15 +215,11 @@ def load_settings(path: Path, *, must_exist: bool = False) -> Settings:
         ConfigError: the file cannot be read, is no TOML, or has a setting that cannot be used.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = read_utf8(path)
     except FileNotFoundError:
         if must_exist:
             raise ConfigError(f"There is no settings file {str(path)!r}; check --config.") from None
         return Settings(where=Where(str(path)))
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
     return parse_settings(text, str(path))
 
 
@@ -240,12 +229,7 @@ def parse_settings(text: str, file: str) -> Settings:
     Raises:
         ConfigError: the text is no TOML, or has a setting that cannot be used.
     """
-    text = text.replace("\r\n", "\n")
-    try:
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(syntax_problem(error, file)) from error
-    where = Where(file, "", key_lines(text))
+    tables, where = parse_tables(text, file)
     for name, table in tables.items():
         if name not in SECTIONS:
             where.fail(name, f"[{name}] is not a table of settings; {suggestion(name, SECTIONS)}")
@@ -258,13 +242,3 @@ def parse_settings(text: str, file: str) -> Settings:
         name: read_section(SECTIONS[name], table, where.inside(name)) for name, table in tables.items()
     }
     return Settings(**sections, tool_sections=own_tables, where=where)
-
-
-def syntax_problem(error: Exception, file: str) -> str:
-    """Return in one sentence, with the line, why a text is no TOML."""
-    message = str(error)
-    found = re.search(r" \(at (line \d+), column (\d+)\)", message)
-    if found is None:
-        return f"{file} is not valid TOML: {message or 'nested too deep'}."
-    problem = message[: found.start()]
-    return f"{file}, {found.group(1)}, column {found.group(2)}: not valid TOML: {problem[0].lower()}{problem[1:]}."
