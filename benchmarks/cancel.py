@@ -6,7 +6,8 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from terminal import Terminal, program
 
@@ -15,8 +16,9 @@ LONG = "The quick brown fox jumps over the lazy dog near the old river bank. " *
 STORY = "Write a very long story about a lighthouse."
 
 
-def stop_seconds(prompt: str, busy: Callable[[str], bool]) -> float:
-    """Return the time from the key to the word on the screen; the key is pressed when `busy` sees the right moment."""
+@contextmanager
+def asked(prompt: str) -> Iterator[Terminal]:
+    """Start the program on the bundled model, and send it a prompt."""
     with tempfile.TemporaryDirectory() as folder:
         terminal = Terminal(program("--data-dir", folder, "--workspace", folder))
         try:
@@ -25,12 +27,18 @@ def stop_seconds(prompt: str, busy: Callable[[str], bool]) -> float:
             terminal.wait(lambda screen: prompt[-20:].strip() in screen)
             time.sleep(0.5)
             terminal.keys("Enter")
-            terminal.wait(busy)
-            pressed = time.time()
-            terminal.keys("Escape")
-            return terminal.wait(lambda screen: "stopped here" in screen, every=0.002) - pressed
+            yield terminal
         finally:
             terminal.close()
+
+
+def stop_seconds(prompt: str, busy: Callable[[str], bool]) -> float:
+    """Return the time from the key to the word on the screen; the key is pressed when `busy` sees the right moment."""
+    with asked(prompt) as terminal:
+        terminal.wait(busy)
+        pressed = time.time()
+        terminal.keys("Escape")
+        return terminal.wait(lambda screen: "stopped here" in screen, every=0.002) - pressed
 
 
 def main() -> None:

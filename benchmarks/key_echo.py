@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 
-from cancel import LONG, STORY
+from cancel import LONG, STORY, asked
 from stream import echo_seconds
-from terminal import Terminal, program
 
 CHARACTERS = "äöüßéèñçøåæœžščřďťňľĺŕáíóúýðþłđħıķŀŋŧ"
 """None of them stands in an English answer, so that seeing one means the key was echoed."""
@@ -21,26 +19,17 @@ CHARACTERS = "äöüßéèñçøåæœžščřďťňľĺŕáíóúýðþłđħı
 
 def delays(prompt: str, busy: Callable[[str], bool]) -> list[float]:
     """Return the seconds each key took while the screen said that the model was busy."""
-    with tempfile.TemporaryDirectory() as folder:
-        terminal = Terminal(program("--data-dir", folder, "--workspace", folder))
-        try:
-            terminal.wait(lambda screen: "Write a message, /" in screen)
-            terminal.text(prompt)
-            terminal.wait(lambda screen: prompt[-20:].strip() in screen)
-            time.sleep(0.5)
-            terminal.keys("Enter")
-            found: list[float] = []
-            for character in CHARACTERS:
-                terminal.wait(busy)
-                delay = echo_seconds(terminal, character)
-                if busy(terminal.screen()):
-                    found.append(delay)
-                elif len(found) >= 10:
-                    break
-                time.sleep(0.15)
-            return sorted(found)
-        finally:
-            terminal.close()
+    with asked(prompt) as terminal:
+        found: list[float] = []
+        for character in CHARACTERS:
+            terminal.wait(busy)
+            delay = echo_seconds(terminal, character)
+            if busy(terminal.screen()):
+                found.append(delay)
+            elif len(found) >= 10:
+                break
+            time.sleep(0.15)
+        return sorted(found)
 
 
 def figures(name: str, found: list[float]) -> dict[str, object]:

@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Tree
 from textual.widgets.tree import TreeNode
 from typing_extensions import override
 
 from smol_chat.ui.files import FileList
+from smol_chat.ui.screens.box import BoxScreen
 
 
 class _Files(Tree[str]):
@@ -49,7 +49,7 @@ class _Files(Tree[str]):
                 node.add_leaf(Text(name), data=f"{under}{name}")
 
 
-class FileTreeScreen(ModalScreen[str | None]):
+class FileTreeScreen(BoxScreen[str | None]):
     """Show the tree; gives the chosen path, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -58,20 +58,10 @@ class FileTreeScreen(ModalScreen[str | None]):
         Binding("a", "take", "Attach the folder's list of files", show=False),
     ]
     DEFAULT_CSS = """
-    FileTreeScreen {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    FileTreeScreen Vertical {
+    FileTreeScreen .box {
         width: 80%;
         max-width: 100;
         height: 80%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
-        padding: 0 1;
     }
     FileTreeScreen Tree { background: transparent; scrollbar-size-vertical: 1; }
     """
@@ -83,7 +73,7 @@ class FileTreeScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the tree."""
-        with Vertical() as box:
+        with Vertical(classes="box") as box:
             box.border_title = Content("Attach a file")
             box.border_subtitle = Content("Enter attaches · a attaches a folder's list · Esc goes back")
             yield _Files(self._workspace, self._files.paths)

@@ -11,13 +11,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from smol_chat.errors import SmolChatError
 from smol_chat.sanitise import single_line, visible
 from smol_chat.ui.entry import Entry
+from smol_chat.ui.screens.box import BoxScreen
 
 if TYPE_CHECKING:
     from smol_chat.journal.search import Hit, Search
@@ -26,7 +26,7 @@ LISTED = 40
 _WHERE = {"title": "title", "question": "you", "answer": "answer", "reasoning": "thought", "tools": "tool"}
 
 
-class HistorySearch(ModalScreen["Hit | None"]):
+class HistorySearch(BoxScreen["Hit | None"]):
     """Give the passage that was chosen, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,34 +36,17 @@ class HistorySearch(ModalScreen["Hit | None"]):
         Binding("enter", "choose", "Open", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    HistorySearch {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    HistorySearch .search {
+    HistorySearch .box {
         width: 90%;
         min-width: 40;
         max-width: 120;
         height: auto;
         max-height: 90%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
-        padding: 0 1;
     }
     HistorySearch OptionList {
         height: auto;
         max-height: 30;
-        border: none;
-        padding: 0;
-        margin-top: 1;
-        background: transparent;
-        scrollbar-size-vertical: 1;
-        &:focus { border: none; }
     }
-    HistorySearch OptionList > .option-list--option { padding: 0 1; }
     HistorySearch .search--state { color: $text-muted; margin-top: 1; }
     """
 
@@ -78,7 +61,7 @@ class HistorySearch(ModalScreen["Hit | None"]):
 
     def compose(self) -> ComposeResult:
         """Lay out words, list and state."""
-        with Vertical(classes="search") as box:
+        with Vertical(classes="box") as box:
             box.border_title = Content("Search all conversations")
             box.border_subtitle = Content('words · "in this order" · begin* · Enter opens · Esc goes back')
             entry = Entry(placeholder="words")

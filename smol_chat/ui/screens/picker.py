@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from smol_chat.sanitise import single_line
 from smol_chat.ui.entry import Entry
+from smol_chat.ui.screens.box import BoxScreen
 
 _LISTED = 500
 """Rows listed at once; typing finds the others."""
@@ -31,7 +31,7 @@ class Row:
     detail: str = ""
 
 
-class PickerScreen(ModalScreen[str | None]):
+class PickerScreen(BoxScreen[str | None]):
     """Show rows under a line of input; gives the chosen value, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -41,34 +41,17 @@ class PickerScreen(ModalScreen[str | None]):
         Binding("enter", "choose", "Choose", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    PickerScreen {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    PickerScreen .picker {
+    PickerScreen .box {
         width: 80%;
         min-width: 40;
         max-width: 100;
         height: auto;
         max-height: 80%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
-        padding: 0 1;
     }
     PickerScreen OptionList {
         height: auto;
         max-height: 20;
-        border: none;
-        padding: 0;
-        margin-top: 1;
-        background: transparent;
-        scrollbar-size-vertical: 1;
-        &:focus { border: none; }
     }
-    PickerScreen OptionList > .option-list--option { padding: 0 1; }
     PickerScreen OptionList > .option-list--option-highlighted {
         color: $foreground;
         background: $panel;
@@ -88,7 +71,7 @@ class PickerScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         """Lay out input and list."""
-        with Vertical(classes="picker") as box:
+        with Vertical(classes="box") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content("type to find · Enter chooses · Esc goes back")
             yield Entry(placeholder="find")
@@ -141,7 +124,7 @@ class PickerScreen(ModalScreen[str | None]):
         options.add_options([Option(_prompt(row, width)) for row in self._shown])
         if self._shown:
             options.highlighted = 0
-        self.query_one(".picker").set_class(not self._shown, "-none")
+        self.query_one(".box").set_class(not self._shown, "-none")
 
 
 def _prompt(row: Row, width: int) -> Content:

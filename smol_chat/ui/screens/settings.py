@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -21,6 +20,7 @@ from smol_chat.errors import SmolChatError
 from smol_chat.sanitise import single_line, visible
 from smol_chat.ui.backend import Backend
 from smol_chat.ui.entry import Entry
+from smol_chat.ui.screens.box import BoxScreen
 
 _WHEN: dict[Applies, str] = {
     "now": "A change counts at once.",
@@ -29,7 +29,7 @@ _WHEN: dict[Applies, str] = {
 }
 
 
-class SettingsScreen(ModalScreen[None]):
+class SettingsScreen(BoxScreen[None]):
     """List the settings; typing narrows the list, Enter changes the one the cursor is on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -43,31 +43,14 @@ class SettingsScreen(ModalScreen[None]):
         Binding("ctrl+g", "edit_outside", "Change a text in your editor", show=False, priority=True),
     ]
     DEFAULT_CSS = """
-    SettingsScreen {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    SettingsScreen .settings {
+    SettingsScreen .box {
         width: 92%;
         max-width: 110;
         height: 92%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
-        padding: 0 1;
     }
     SettingsScreen OptionList {
         height: 1fr;
-        border: none;
-        padding: 0;
-        margin-top: 1;
-        background: transparent;
-        scrollbar-size-vertical: 1;
-        &:focus { border: none; }
     }
-    SettingsScreen OptionList > .option-list--option { padding: 0 1; }
     SettingsScreen OptionList > .option-list--option-highlighted {
         color: $foreground;
         background: $panel;
@@ -106,7 +89,7 @@ class SettingsScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out what is looked for, the list, and what is said about one setting."""
-        with Vertical(classes="settings") as box:
+        with Vertical(classes="box") as box:
             box.border_title = Content("Settings")
             box.border_subtitle = Content("type to find · Enter changes · ctrl+r default · Esc goes back")
             yield Entry(placeholder="find", classes="settings--find")
@@ -219,7 +202,7 @@ class SettingsScreen(ModalScreen[None]):
             self._describe()
         else:
             self._editing = item
-            self.query_one(".settings").add_class("-editing")
+            self.query_one(".box").add_class("-editing")
             self._new.value = visible(shown(item.value), keep_newlines=False, prose=True)
             self._new.focus()
             self._describe()
@@ -227,7 +210,7 @@ class SettingsScreen(ModalScreen[None]):
     def _end(self) -> None:
         self._editing = None
         self._said = ""
-        self.query_one(".settings").remove_class("-editing")
+        self.query_one(".box").remove_class("-editing")
         self._find.focus()
         self._describe()
 

@@ -8,29 +8,21 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from smol_chat.ui.screens.box import BoxScreen
 
-class SheetScreen(ModalScreen[None]):
+
+class SheetScreen(BoxScreen[None]):
     """Show one text in a box that scrolls."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,f1", "dismiss", "Close", show=False)]
     DEFAULT_CSS = """
-    SheetScreen {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    SheetScreen VerticalScroll {
+    SheetScreen .box {
         width: 90%;
         max-width: 92;
         height: auto;
         max-height: 90%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
         padding: 0 2;
         scrollbar-size-vertical: 1;
     }
@@ -44,7 +36,7 @@ class SheetScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Lay out the box."""
-        with VerticalScroll() as box:
+        with VerticalScroll(classes="box") as box:
             box.border_title = Content(self._title)
             box.border_subtitle = Content("Esc closes")
             yield Static(self._text)

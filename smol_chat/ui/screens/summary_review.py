@@ -9,14 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static, TextArea
 
 from smol_chat.agent.summary import SummaryProposal
 from smol_chat.sanitise import visible
+from smol_chat.ui.screens.box import BoxScreen
 
 
-class SummaryReview(ModalScreen[str]):
+class SummaryReview(BoxScreen[str]):
     """Show one summary. Nothing has the focus at first: keys that were meant for the composer change nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -26,20 +26,11 @@ class SummaryReview(ModalScreen[str]):
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
-    SummaryReview {
-        align: center middle;
-        background: $background 60%;
-        &:ansi { background: ansi_default; }
-    }
-    SummaryReview Vertical {
+    SummaryReview .box {
         width: 90%;
         max-width: 100;
         height: auto;
         max-height: 90%;
-        border: round $primary;
-        border-title-color: $text-primary;
-        border-subtitle-color: $text-muted;
-        background: $surface;
         padding: 0 2;
     }
     SummaryReview Static { height: auto; margin-bottom: 1; }
@@ -54,7 +45,7 @@ class SummaryReview(ModalScreen[str]):
     def compose(self) -> ComposeResult:
         """Lay out what it is about, the text, and what can be done."""
         turns = "turn" if self._proposal.replaced == 1 else f"{self._proposal.replaced} turns"
-        with Vertical() as box:
+        with Vertical(classes="box") as box:
             box.border_title = Content("Summary")
             box.border_subtitle = Content("Tab changes it · ctrl+s uses it · Esc uses the model's words")
             yield Static(
